@@ -19,7 +19,7 @@ try:
 
     _engine: Any = _fast
     _LEVEL = 2  # ISA-L's best trade: about zlib's level 1 in size, four times its speed
-    _errors: tuple[type[Exception], ...] = (_fast.error, _zlib.error)
+    _errors: tuple[Any, ...] = (_fast.error, _zlib.error)
 except ImportError:  # pragma: no cover - depends on the platform
     _engine = _zlib
     _LEVEL = 1

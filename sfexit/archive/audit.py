@@ -1,0 +1,247 @@
+"""Reading the stored pages back, before they are sealed.
+
+The pages were counted while they arrived. This reads them again from the disk and counts by
+another method, so that a mistake in one does not vouch for itself, and a file that was touched
+since is noticed.
+
+A row in the archive's dialect begins with its quoted id: `\n"001…",`. Inside a quoted value a
+quote is always doubled, so no text can look like such a beginning. Splitting at `\n"` therefore
+finds the rows at C speed; a page in which that count disagrees with the journal is parsed
+with the csv module, which decides.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from sfexit.errors import DamagedAnswer, DiskTrouble
+from sfexit.gzipped import Gunzip
+
+_READ_BYTES = 1 << 18
+_IDS_A_BUCKET = 200_000  # 200,000 ids in a set take about 20 MB
+_MOST_BUCKETS = 256  # each is an open file
+_KEEP = 64  # of a long stretch without a row start only its beginning matters
+
+
+@dataclass(frozen=True)
+class PageAudit:
+    """What a stored page really holds."""
+
+    rows: int
+    deleted: int
+    ids: list[bytes]
+
+
+class PageDamaged(Exception):
+    """A stored page is not what the journal recorded; the text says in what."""
+
+
+def read_back(path: Path, facts: dict[str, Any], header: Sequence[str]) -> PageAudit:
+    """Check one page against its journal line. Raises PageDamaged, DiskTrouble."""
+    has_id = header[:1] == ["Id"] or tuple(header[:1]) == ("Id",)
+    if has_id:
+        audit = _scan(path, facts, deleted_second=tuple(header[1:2]) == ("IsDeleted",))
+        if audit.rows == facts["rows"]:
+            return audit
+    audit = _parse(path, header)
+    if audit.rows != facts["rows"]:
+        raise PageDamaged(f"{audit.rows:,} rows were parsed, {facts['rows']:,} were counted before")
+    return audit
+
+
+def _unpacked(path: Path, facts: dict[str, Any] | None) -> Iterator[bytes]:
+    """The CSV text of a page in pieces; with `facts`, digests and sizes are checked on the way."""
+    stored, text = hashlib.sha256(), hashlib.sha256()
+    size = 0
+    gunzip = Gunzip()
+    try:
+        with path.open("rb") as handle:
+            while piece := handle.read(_READ_BYTES):
+                stored.update(piece)
+                size += len(piece)
+                for out in gunzip.feed(piece):
+                    text.update(out)
+                    yield out
+        for out in gunzip.finish():
+            text.update(out)
+            yield out
+    except FileNotFoundError:
+        raise PageDamaged("the file is gone") from None
+    except DamagedAnswer as error:
+        raise PageDamaged(str(error)) from error
+    except OSError as error:
+        raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
+    if facts is not None:
+        if size != facts["bytes"] or stored.hexdigest() != facts["sha256"]:
+            raise PageDamaged("its bytes changed since it was written")
+        if text.hexdigest() != facts["csv_sha256"]:
+            raise PageDamaged("its text is not what was written")
+
+
+def _scan(path: Path, facts: dict[str, Any], *, deleted_second: bool) -> PageAudit:
+    ids: list[bytes] = []
+    deleted = 0
+    tail = b""
+    first = True
+
+    def take(segments: list[bytes]) -> None:
+        nonlocal deleted
+        for segment in segments:
+            if segment[18:19] == b'"' and segment[19:20] in (b",", b"") and segment[:18].isalnum():
+                ids.append(segment[:18])
+                if deleted_second and segment[20:25] == b'"true':
+                    deleted += 1
+
+    for piece in _unpacked(path, facts):
+        segments = (tail + piece).split(b'\n"')
+        tail = segments.pop()
+        if first and segments:
+            segments.pop(0)  # the header
+            first = False
+        take(segments)
+        if len(tail) > 2 * _KEEP:
+            tail = tail[:_KEEP] + tail[-1:]
+    if not first:
+        take([tail.removesuffix(b"\n")])
+    return PageAudit(len(ids), deleted, ids)
+
+
+def _parse(path: Path, header: Sequence[str]) -> PageAudit:
+    csv.field_size_limit(2**31 - 1)
+    text = io.TextIOWrapper(
+        io.BufferedReader(_Stream(_unpacked(path, None))), encoding="utf-8-sig", newline=""
+    )
+    reader = csv.reader(text, strict=True)
+    try:
+        found = next(reader, None)
+        if found != list(header):
+            raise PageDamaged("its header is not the object's")
+        id_at = 0 if found[:1] == ["Id"] else None
+        deleted_at = found.index("IsDeleted") if "IsDeleted" in found else None
+        ids, rows, deleted = [], 0, 0
+        for row in reader:
+            if len(row) != len(found):
+                raise PageDamaged(f"row {rows + 1:,} has {len(row)} columns, not {len(found)}")
+            rows += 1
+            if id_at is not None:
+                ids.append(row[id_at].encode())
+            if deleted_at is not None and row[deleted_at] == "true":
+                deleted += 1
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise PageDamaged(f"it cannot be parsed: {error}") from error
+    return PageAudit(rows, deleted, ids)
+
+
+class _Stream(io.RawIOBase):
+    """Pieces of bytes as a readable stream."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            self._left = next(self._pieces, b"")
+        taken = self._left[: len(buffer)]
+        buffer[: len(taken)] = taken
+        self._left = self._left[len(taken) :]
+        return len(taken)
+
+
+class DistinctIds:
+    """Counts different ids in bounded memory: ids are dealt to files, each small enough for a set.
+
+    `expected` is the number of ids that will come. Use as a context manager.
+    """
+
+    def __init__(self, folder: Path, expected: int) -> None:
+        self._count = min(_MOST_BUCKETS, expected // _IDS_A_BUCKET + 1)
+        self._seen: set[bytes] | None = set() if self._count == 1 else None
+        self._folder = folder
+        self._temporary: TemporaryDirectory[str] | None = None
+        self._files: list[io.BufferedWriter] = []
+
+    def __enter__(self) -> DistinctIds:
+        if self._seen is None:
+            # Inside the home, never /tmp: ids are the customer's data.
+            self._temporary = TemporaryDirectory(dir=self._folder, prefix="ids-")
+            root = Path(self._temporary.name)
+            self._files = [(root / f"{n:03d}").open("wb") for n in range(self._count)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for handle in self._files:
+            handle.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    def add(self, ids: Sequence[bytes]) -> None:
+        """Take ids of 18 bytes."""
+        if self._seen is not None:
+            self._seen.update(ids)
+            return
+        dealt: list[list[bytes]] = [[] for _ in range(self._count)]
+        for one in ids:
+            dealt[zlib.crc32(one) % self._count].append(one)
+        for handle, part in zip(self._files, dealt, strict=True):
+            handle.write(b"".join(part))
+
+    def count(self) -> int:
+        """How many different ids came."""
+        if self._seen is not None:
+            return len(self._seen)
+        total = 0
+        for handle in self._files:
+            handle.flush()
+            data = Path(handle.name).read_bytes()
+            total += len({data[at : at + 18] for at in range(0, len(data), 18)})
+        return total
+
+
+@dataclass(frozen=True)
+class ObjectAudit:
+    """What the stored pages of one object really hold, together."""
+
+    parsed: int
+    deleted: int | None  # None: the object has no IsDeleted
+    distinct: int | None  # None: the object has no Id
+    damaged: tuple[tuple[dict[str, Any], str], ...]  # (page, what is wrong with it)
+
+
+def audit_object(
+    bag: Path, pages: Sequence[dict[str, Any]], header: Sequence[str], scratch: Path
+) -> ObjectAudit:
+    """Read back all pages of an object. Raises DiskTrouble; damage is part of the result."""
+    parsed = deleted = 0
+    damaged = []
+    try:
+        with DistinctIds(scratch, sum(page["rows"] for page in pages)) as distinct:
+            for page in pages:
+                try:
+                    found = read_back(bag / page["path"], page, header)
+                except PageDamaged as damage:
+                    damaged.append((page, str(damage)))
+                    continue
+                parsed += found.rows
+                deleted += found.deleted
+                distinct.add(found.ids)
+            different = distinct.count()
+    except OSError as error:
+        raise DiskTrouble(f"the audit cannot use {scratch}: {error.strerror}") from error
+    return ObjectAudit(
+        parsed=parsed,
+        deleted=deleted if "IsDeleted" in header else None,
+        distinct=different if tuple(header[:1]) == ("Id",) else None,
+        damaged=tuple(damaged),
+    )

@@ -1,0 +1,167 @@
+"""Writing so that what is published survives a kill and a power cut.
+
+All writing of archive and journal goes through a `Disk`. It is the one seam where tests
+inject a full disk, a failing flush or a lost cache, and the one place that knows which promises an
+operating system keeps. The order that everything relies on: write under a temporary name, flush
+the file, rename, flush the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import time
+from pathlib import Path
+from typing import Protocol
+
+from sfexit.errors import DiskTrouble, Transient
+
+_NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_GONE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENODEV, errno.ENOENT, errno.ENOTDIR} | {
+    getattr(errno, name) for name in ("ESTALE", "ENXIO", "EHOSTDOWN") if hasattr(errno, name)
+}
+_WINDOWS_RETRIES = 20  # virus scanners hold fresh files for moments
+
+
+class Handle(Protocol):
+    """An open file that takes bytes."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+    def close(self) -> None: ...
+
+    def fileno(self) -> int: ...
+
+
+class Disk:
+    """The real file system."""
+
+    def create(self, path: Path) -> Handle:
+        """Open a new file for writing, mode 0600; never follows or reuses what is there."""
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        with _telling(path):
+            return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 18)
+
+    def append(self, path: Path) -> Handle:
+        """Open a file for appending, made with mode 0600 when it is not there."""
+        flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
+        flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+        with _telling(path):
+            return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
+
+    def write(self, handle: Handle, data: bytes) -> None:
+        """Hand bytes to the system."""
+        with _telling(None):
+            handle.write(data)
+
+    def sync(self, handle: Handle) -> None:
+        """Return only when the bytes are on the disk, as far as the system knows.
+
+        A handle whose flush failed is not usable any more: the kernel may have dropped the pages
+        and a second flush would lie. Callers discard the file and begin anew.
+        """
+        with _telling(None):
+            flush = getattr(handle, "flush", None)
+            if flush is not None:
+                flush()
+            os.fsync(handle.fileno())
+
+    def publish(self, part: Path, final: Path) -> None:
+        """Give a flushed file its final name, for good."""
+        with _telling(final):
+            for attempt in range(_WINDOWS_RETRIES):
+                try:
+                    part.replace(final)
+                    break
+                except PermissionError:
+                    if os.name != "nt" or attempt == _WINDOWS_RETRIES - 1:
+                        raise
+                    time.sleep(0.05)  # the scanner lets go by itself; nothing else to wait on
+        self.sync_folder(final.parent)
+
+    def sync_folder(self, folder: Path) -> None:
+        """Make names in `folder` durable. Windows has no such call and needs none (NTFS log)."""
+        if os.name == "nt":
+            return
+        with _telling(folder):
+            descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def make_folder(self, folder: Path) -> None:
+        """Make a folder with mode 0700 and its parents, durably."""
+        if folder.is_dir():
+            return
+        self.make_folder(folder.parent)
+        with _telling(folder), contextlib.suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        self.sync_folder(folder.parent)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file if it is there."""
+        with _telling(path), contextlib.suppress(FileNotFoundError):
+            path.unlink()
+
+    def free_bytes(self, folder: Path) -> int:
+        """Free space on the file system of `folder`."""
+        return shutil.disk_usage(folder).free
+
+    def write_whole(self, final: Path, data: bytes) -> None:
+        """Publish a small file in one go, replacing what was there."""
+        part = final.with_name(final.name + ".part")
+        self.remove(part)
+        handle = self.create(part)
+        try:
+            try:
+                self.write(handle, data)
+                self.sync(handle)
+            finally:
+                close(handle)
+        except BaseException:
+            with contextlib.suppress(DiskTrouble, Transient):
+                self.remove(part)
+            raise
+        self.publish(part, final)
+
+
+def close(handle: Handle) -> None:
+    """Close without hiding the error that is already on its way.
+
+    Closing flushes Python's buffer; on a full disk that fails a second time, after the write or
+    the flush already said so.
+    """
+    with contextlib.suppress(OSError):
+        handle.close()
+
+
+class _telling:
+    """Turns the system's errors into what the caller should do."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._where = f" ({path})" if path is not None else ""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, OSError) or isinstance(error, FileExistsError):
+            return
+        number = error.errno
+        if number in _NO_SPACE:
+            raise DiskTrouble(f"the disk is full{self._where}") from error
+        if number == errno.EMFILE:
+            raise DiskTrouble(
+                "the system allows this process no more open files: raise the limit (ulimit -n)"
+            ) from error
+        if number == errno.EIO:
+            # Whatever was being written is thrown away and fetched anew.
+            raise Transient(f"the disk reported a fault while writing{self._where}") from error
+        if number in _GONE:
+            raise DiskTrouble(
+                f"the archive's disk cannot be written any more{self._where}: {error.strerror}"
+            ) from error

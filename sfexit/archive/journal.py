@@ -1,0 +1,407 @@
+"""What a running export has done, so that any kill leaves a run that goes on.
+
+The journal is a text file of JSON lines, each flushed to the disk before anything relies on it and
+each chained to the one before by its SHA-256. It is the truth. Beside it stands an index in SQLite,
+made by applying each event to tables, so that a start does not read millions of lines. Both ways
+run the same `_apply`: an index that lags behind (a kill between line and commit) catches up
+from the file, and `rebuild` makes a lost or damaged one anew.
+
+Event kinds and their data (all names of objects are API names):
+
+    begun              org, api_version, made_by
+    resumed            made_by, damaged pages put back …
+    planned            objects: [names] in order
+    described          object, fields: [names], left_out: {field: reason}
+    reading            object, reading, route          a (new) reading from the start
+    slice              object, reading, slice, where    "" for the whole object
+    job_intent         object, reading, slice, since    server time before the job is created
+    job                object, reading, slice, job_id, query, created
+    job_done           object, reading, slice, rows     numberRecordsProcessed
+    page               object, reading, slice, page, path, route, locator, next, rows, declared, …
+    page_lost          path                             found damaged or gone; is to be read again
+    slice_done         object, reading, slice, rows
+    slice_split        object, reading, slice           it was too much; later slices replace it
+    outcome            object, + the ledger's columns
+    file               path, sha256, bytes              any other published payload file
+    file_lost          path                             found damaged or gone; is made again
+    note               object, kind, text
+    sealing            generation                       before the rename
+    sealed             generation, root
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sfexit.archive.durable import Disk, close
+from sfexit.errors import ArchiveProblem, DiskTrouble
+
+Event = dict[str, Any]
+
+_SCHEMA = 1
+_FIRST = "0" * 64
+_TABLES = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE object (
+  name TEXT PRIMARY KEY, position INTEGER, fields TEXT, left_out TEXT,
+  reading INTEGER NOT NULL DEFAULT 0, route TEXT, started TEXT, outcome TEXT
+) WITHOUT ROWID;
+CREATE TABLE slice (
+  object TEXT, reading INTEGER, slice INTEGER, condition TEXT NOT NULL, since TEXT,
+  job_id TEXT, query TEXT, created TEXT, rows INTEGER, state TEXT NOT NULL,
+  PRIMARY KEY (object, reading, slice)
+) WITHOUT ROWID;
+CREATE TABLE page (
+  path TEXT PRIMARY KEY, object TEXT, reading INTEGER, slice INTEGER, page INTEGER,
+  rows INTEGER, event TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX page_of ON page (object, reading, slice, page);
+CREATE TABLE file (path TEXT PRIMARY KEY, sha256 TEXT, bytes INTEGER) WITHOUT ROWID;
+CREATE TABLE note (seq INTEGER PRIMARY KEY, at TEXT, object TEXT, kind TEXT, text TEXT);
+"""
+
+
+class Journal:
+    """The open journal of one running export. Methods may be called from any thread."""
+
+    def __init__(self, disk: Disk, lines: Path, index: Path) -> None:
+        self._disk = disk
+        self._lines = lines
+        self._lock = threading.RLock()
+        self._broken: BaseException | None = None
+        self._index = _connect(index)
+        self._seq = int(self._meta("seq", "0"))
+        self._digest = self._meta("digest", _FIRST)
+        self._offset = int(self._meta("offset", "0"))
+        self._catch_up()
+        self._handle = disk.append(lines)
+
+    # -- opening -----------------------------------------------------------------------------
+
+    @classmethod
+    def create(cls, disk: Disk, lines: Path, index: Path) -> Journal:
+        """Begin an empty journal; neither file may be there."""
+        _make_index(index)
+        disk.write_whole(lines, b"")
+        return cls(disk, lines, index)
+
+    @classmethod
+    def open(cls, disk: Disk, lines: Path, index: Path) -> Journal:
+        """Open the journal of an interrupted run.
+
+        Raises ArchiveProblem when the index is damaged, missing or newer than this program.
+        """
+        if not index.exists():
+            raise ArchiveProblem(
+                f"{index} is missing, so the run cannot simply go on: "
+                "run `sfexit recover` on this home, then the same export again"
+            )
+        try:
+            return cls(disk, lines, index)
+        except sqlite3.Error as error:
+            raise ArchiveProblem(
+                f"{index} is damaged ({error}): "
+                "run `sfexit recover` on this home, then the same export again"
+            ) from error
+
+    @classmethod
+    def rebuild(cls, disk: Disk, lines: Path, index: Path) -> tuple[Journal, int]:
+        """Make the index anew from the lines; returns it and how many damaged bytes were cut.
+
+        Only the longest run of lines with an unbroken chain counts; what follows is cut off, and
+        the pages it spoke of are read again.
+        """
+        good, size = _good_prefix(lines)
+        for leftover in (index, *_sidecars(index)):
+            disk.remove(leftover)
+        if good < size:
+            with lines.open("r+b") as handle:
+                handle.truncate(good)
+                disk.sync(handle)
+        _make_index(index)
+        return cls(disk, lines, index), size - good
+
+    def close(self) -> None:
+        """Let go of both files."""
+        with self._lock:
+            close(self._handle)
+            self._index.close()
+
+    # -- writing -----------------------------------------------------------------------------
+
+    def record(self, event: str, **data: Any) -> Event:
+        """Append an event, durable when this returns. Raises DiskTrouble.
+
+        After a failed append nothing more is taken: what is on the disk is known, what came after
+        would stand behind a torn line.
+        """
+        with self._lock:
+            if self._broken is not None:
+                raise DiskTrouble("the journal cannot be written any more") from self._broken
+            entry: Event = {
+                "seq": self._seq + 1,
+                "at": _now(),
+                "event": event,
+                **data,
+                "prev": self._digest,
+            }
+            line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+            try:
+                self._disk.write(self._handle, line)
+                self._disk.sync(self._handle)
+                self._take(entry, line)
+            except BaseException as error:
+                self._broken = error
+                if isinstance(error, sqlite3.Error):
+                    raise DiskTrouble(f"the journal's index cannot be written: {error}") from error
+                raise
+            return entry
+
+    def _take(self, entry: Event, line: bytes) -> None:
+        digest = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
+        offset = self._offset + len(line)
+        with self._index:
+            self._index.execute("BEGIN IMMEDIATE")
+            _apply(self._index, entry)
+            self._index.executemany(
+                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                [("seq", str(entry["seq"])), ("digest", digest), ("offset", str(offset))],
+            )
+        self._seq, self._digest, self._offset = entry["seq"], digest, offset
+
+    def _catch_up(self) -> None:
+        """Apply lines that the index has not seen; cut a torn last line."""
+        size = self._lines.stat().st_size if self._lines.exists() else 0
+        if size < self._offset:
+            raise ArchiveProblem(
+                f"{self._lines} is shorter than it was: run `sfexit recover` on this home, "
+                "then the same export again"
+            )
+        with self._lines.open("rb") as handle:
+            handle.seek(self._offset)
+            for line in handle:
+                entry = _read_line(line, self._seq + 1, self._digest)
+                if entry is None:
+                    break
+                self._take(entry, line)
+        if size > self._offset:
+            with self._lines.open("r+b") as tail:
+                tail.truncate(self._offset)
+                self._disk.sync(tail)
+
+    # -- reading -----------------------------------------------------------------------------
+
+    def _meta(self, key: str, default: str) -> str:
+        row = self._index.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else default
+
+    def fact(self, key: str) -> str | None:
+        """A value of the `begun` event, or `planned`/`sealing` ("" or a number)."""
+        with self._lock:
+            return self._meta(f"fact:{key}", "") or None
+
+    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+        """Read from the index (tables in this module's `_TABLES`)."""
+        with self._lock:
+            return self._index.execute(sql, parameters).fetchall()
+
+    def pages(self, object_name: str | None = None) -> Iterator[Event]:
+        """The `page` events that count (of the current readings), by object and order."""
+        sql = (
+            "SELECT p.event FROM page p JOIN object o ON o.name = p.object "
+            "AND o.reading = p.reading {} ORDER BY p.object, p.slice, p.page"
+        )
+        if object_name is None:
+            found = self.rows(sql.format(""))
+        else:
+            found = self.rows(sql.format("WHERE p.object = ?"), (object_name,))
+        for row in found:
+            yield json.loads(row[0])
+
+    @property
+    def head(self) -> str:
+        """SHA-256 of the last line: the digest of everything so far."""
+        return self._digest
+
+
+def _apply(index: sqlite3.Connection, entry: Event) -> None:
+    """Bring the tables up to an event. Must stay a pure function of table state and event."""
+    kind = entry["event"]
+    if kind in ("begun", "sealing", "sealed"):
+        facts = [(f"fact:{k}", str(v)) for k, v in entry.items() if k not in ("seq", "prev")]
+        facts.append((f"fact:{kind}", entry["at"]))
+        index.executemany(
+            "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value", facts
+        )
+    elif kind == "planned":
+        index.executemany(
+            "INSERT INTO object (name, position) VALUES (?, ?) "
+            "ON CONFLICT DO UPDATE SET position = excluded.position",
+            [(name, number) for number, name in enumerate(entry["objects"])],
+        )
+        index.execute("INSERT OR REPLACE INTO meta VALUES ('fact:planned', ?)", (entry["at"],))
+    elif kind == "described":
+        index.execute(
+            "UPDATE object SET fields = ?, left_out = ? WHERE name = ?",
+            (json.dumps(entry["fields"]), json.dumps(entry["left_out"]), entry["object"]),
+        )
+    elif kind == "reading":
+        index.execute(
+            "UPDATE object SET reading = ?, route = ?, started = coalesce(started, ?) "
+            "WHERE name = ?",
+            (entry["reading"], entry["route"], entry["at"], entry["object"]),
+        )
+    elif kind == "outcome":
+        index.execute(
+            "UPDATE object SET outcome = ? WHERE name = ?",
+            (json.dumps(entry, ensure_ascii=False), entry["object"]),
+        )
+    elif kind == "page":
+        index.execute(
+            "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                entry["path"], entry["object"], entry["reading"], entry["slice"], entry["page"],
+                entry["rows"], json.dumps(entry, ensure_ascii=False),
+            ),
+        )  # fmt: skip
+    elif kind == "page_lost":
+        index.execute("DELETE FROM page WHERE path = ?", (entry["path"],))
+        index.execute(
+            "UPDATE slice SET state = CASE WHEN rows IS NULL THEN 'planned' ELSE 'job_done' END "
+            "WHERE object = ? AND reading = ? AND slice = ?",
+            (entry["object"], entry["reading"], entry["slice"]),
+        )
+        index.execute("UPDATE object SET outcome = NULL WHERE name = ?", (entry["object"],))
+    elif kind == "file_lost":
+        index.execute("DELETE FROM file WHERE path = ?", (entry["path"],))
+    elif kind == "file":
+        index.execute(
+            "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
+            (entry["path"], entry["sha256"], entry["bytes"]),
+        )
+    elif kind == "note":
+        index.execute(
+            "INSERT INTO note VALUES (?, ?, ?, ?, ?)",
+            (entry["seq"], entry["at"], entry["object"], entry["kind"], entry["text"]),
+        )
+    elif kind in _SLICE_EVENTS:
+        index.execute(_SLICE_EVENTS[kind], entry)
+
+
+_SLICE_EVENTS = {
+    "slice": (
+        "INSERT OR REPLACE INTO slice (object, reading, slice, condition, state) "
+        "VALUES (:object, :reading, :slice, :where, 'planned')"
+    ),
+    "job_intent": (
+        "UPDATE slice SET since = :since, job_id = NULL, rows = NULL, state = 'intended' "
+        "WHERE object = :object AND reading = :reading AND slice = :slice"
+    ),
+    "job": (
+        "UPDATE slice SET job_id = :job_id, query = :query, created = :created, state = 'job' "
+        "WHERE object = :object AND reading = :reading AND slice = :slice"
+    ),
+    "job_done": (
+        "UPDATE slice SET rows = :rows, state = 'job_done' "
+        "WHERE object = :object AND reading = :reading AND slice = :slice"
+    ),
+    "slice_split": (
+        "UPDATE slice SET state = 'split' "
+        "WHERE object = :object AND reading = :reading AND slice = :slice"
+    ),
+    "slice_done": (
+        "UPDATE slice SET rows = :rows, state = 'done' "
+        "WHERE object = :object AND reading = :reading AND slice = :slice"
+    ),
+}
+
+
+def _connect(index: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        index, check_same_thread=False, isolation_level=None, timeout=30, uri=False
+    )
+    connection.row_factory = sqlite3.Row
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if damage != "ok":
+        connection.close()
+        raise sqlite3.DatabaseError(str(damage))
+    found = connection.execute("PRAGMA user_version").fetchone()[0]
+    if found != _SCHEMA:
+        connection.close()
+        if found > _SCHEMA:
+            raise ArchiveProblem(
+                f"{index} was made by a newer sfexit (journal version {found}, this one knows "
+                f"{_SCHEMA}): install the newer version and run the same command again"
+            )
+        raise sqlite3.DatabaseError("it holds no journal")
+    return connection
+
+
+def _make_index(index: Path) -> None:
+    # Built under another name: a kill in between must not leave an index without its tables.
+    part = index.with_name(index.name + ".part")
+    for leftover in (part, *_sidecars(part)):
+        leftover.unlink(missing_ok=True)
+    try:
+        connection = sqlite3.connect(part)
+        with contextlib.closing(connection):
+            connection.executescript(_TABLES)
+            connection.execute(f"PRAGMA user_version = {_SCHEMA}")
+            connection.commit()
+    except sqlite3.Error as error:
+        raise DiskTrouble(f"the journal's index cannot be made: {error}") from error
+    part.chmod(0o600)
+    part.replace(index)
+
+
+def _sidecars(index: Path) -> tuple[Path, Path]:
+    return index.with_name(index.name + "-wal"), index.with_name(index.name + "-shm")
+
+
+def _read_line(line: bytes, seq: int, previous: str) -> Event | None:
+    """The event of a line, or None when it is torn, altered or out of place."""
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(entry, dict) or entry.get("seq") != seq or entry.get("prev") != previous:
+        return None
+    return entry
+
+
+def _good_prefix(lines: Path) -> tuple[int, int]:
+    """Bytes of the unbroken beginning, and the size of the whole file."""
+    if not lines.exists():
+        return 0, 0
+    good, seq, digest = 0, 0, _FIRST
+    with lines.open("rb") as handle:
+        for line in handle:
+            entry = _read_line(line, seq + 1, digest)
+            if entry is None:
+                break
+            good += len(line)
+            seq += 1
+            digest = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
+    return good, lines.stat().st_size
+
+
+def chain_is_whole(lines: Path) -> bool:
+    """True when every line of a journal follows from the one before."""
+    good, size = _good_prefix(lines)
+    return good == size
+
+
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"

@@ -1,0 +1,359 @@
+"""From a finished work folder to a sealed bag.
+
+Order matters: everything that a reader relies on is written and flushed inside work/bag, the
+journal says which generation is about to appear, and one rename makes it appear. A kill before
+the rename leaves a work folder whose seal begins again; a kill after it leaves a sealed bag and
+some litter.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from sfexit.archive import bagit, datapackage, layout, ledger, signing
+from sfexit.archive.durable import Disk
+from sfexit.archive.journal import Journal, chain_is_whole
+from sfexit.archive.layout import HomeLayout
+from sfexit.archive.ledger import LedgerLine
+from sfexit.archive.page import csv_rows
+from sfexit.catalog import Description
+from sfexit.errors import ArchiveProblem
+from sfexit.gzipped import Gzip
+
+_PAGE_COLUMNS = (
+    "path", "object", "reading", "slice", "page", "route", "wire_encoding", "origin", "job_id",
+    "locator", "rows", "declared_rows", "bytes", "sha256", "csv_bytes", "csv_sha256", "fetched",
+)  # fmt: skip
+_JOB_COLUMNS = (
+    "object", "reading", "slice", "job_id", "query", "state", "rows_processed", "created", "note",
+)  # fmt: skip
+_NOTE_COLUMNS = ("at", "object", "kind", "text")
+
+# What `seal` writes itself; found in a work folder, it is the rest of a seal that was cut short.
+_WRITTEN_AT_SEAL = frozenset(
+    [
+        layout.README, layout.VERIFY_TOOL, layout.DATAPACKAGE, layout.LEDGER, layout.FILES_INDEX,
+        layout.PAGES, layout.JOBS, layout.NOTES, layout.JOURNAL, "bagit.txt", "bag-info.txt",
+        "manifest-sha256.txt", "tagmanifest-sha256.txt",
+    ]
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SealedBag:
+    """A sealed bag as it came to be."""
+
+    path: Path
+    generation: int
+    root_digest: str
+    fingerprint: str
+    payload_files: int
+    payload_bytes: int
+
+
+def publish_file(disk: Disk, journal: Journal, bag: Path, relative: str, data: bytes) -> None:
+    """Publish a payload file that is no page, and journal it. `.gz` names are packed here."""
+    if relative.endswith(".gz"):
+        packer = Gzip()
+        data = packer.feed(data) + packer.finish()
+    final = layout.within(bag, relative)
+    disk.make_folder(final.parent)
+    disk.write_whole(final, data)
+    digest = hashlib.sha256(data).hexdigest()
+    journal.record("file", path=relative, sha256=digest, bytes=len(data))
+
+
+def sweep(home: HomeLayout, disk: Disk, journal: Journal) -> list[str]:
+    """Remove what an interrupted run left, set aside what is not ours; returns the latter's names.
+
+    Ours are: temporary files, pages of abandoned readings, pages published but not yet journalled
+    (they are fetched again), and what a cut-short seal wrote.
+    """
+    bag = home.work_bag
+    if not bag.is_dir():
+        return []
+    known = {row["path"] for row in journal.rows("SELECT path FROM file")}
+    strangers = []
+    for path in _files(bag):
+        relative = path.relative_to(bag).as_posix()
+        if not path.is_symlink():
+            if relative in known or _is_current_page(journal, relative):
+                continue
+            ours = (
+                relative.endswith(layout.PART_SUFFIX)
+                or relative in _WRITTEN_AT_SEAL
+                or relative.startswith("seal/")
+                or _is_page_of_ours(journal, relative)
+            )
+            if ours:
+                disk.remove(path)
+                continue
+        _set_aside(home, disk, path, relative)
+        strangers.append(relative)
+    return strangers
+
+
+def _files(root: Path) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        here = Path(folder)
+        links = [name for name in folders if (here / name).is_symlink()]
+        for name in (*names, *links):
+            yield here / name
+
+
+def _is_current_page(journal: Journal, relative: str) -> bool:
+    found = journal.rows(
+        "SELECT 1 FROM page p JOIN object o ON o.name = p.object AND o.reading = p.reading "
+        "WHERE p.path = ?",
+        (relative,),
+    )
+    return bool(found)
+
+
+def _is_page_of_ours(journal: Journal, relative: str) -> bool:
+    if journal.rows("SELECT 1 FROM page WHERE path = ?", (relative,)):
+        return True
+    shape = r"data/records/([A-Za-z0-9_~]+)/\1\.g[0-9]{3,}\.s[0-9]{4,}\.p[0-9]{6,}\.csv\.gz"
+    schema = r"data/schema/objects/[A-Za-z0-9_~]+\.json\.gz"
+    return bool(re.fullmatch(shape, relative) or re.fullmatch(schema, relative))
+
+
+def _set_aside(home: HomeLayout, disk: Disk, path: Path, relative: str) -> None:
+    folder = home.work / layout.WORK_SET_ASIDE
+    disk.make_folder(folder)
+    leaf = relative.replace("/", "_")[-150:]
+    target, number = folder / leaf, 1
+    while target.exists() or target.is_symlink():
+        number += 1
+        target = folder / f"{number}_{leaf}"
+    path.rename(target)
+
+
+def damaged_files(home: HomeLayout, journal: Journal) -> list[str]:
+    """Published files that are no pages and are gone or not as they were written."""
+    bad = []
+    for row in journal.rows("SELECT path, sha256, bytes FROM file"):
+        path = layout.within(home.work_bag, row["path"])
+        try:
+            data = path.read_bytes()
+        except OSError:
+            bad.append(row["path"])
+            continue
+        if len(data) != row["bytes"] or hashlib.sha256(data).hexdigest() != row["sha256"]:
+            bad.append(row["path"])
+    return bad
+
+
+def seal(
+    home: HomeLayout,
+    disk: Disk,
+    journal: Journal,
+    *,
+    generation: int,
+    lines: Sequence[LedgerLine],
+    named: Iterable[str],
+    describe: Callable[[str], Description],
+    key: signing.SigningKey,
+    labels: Mapping[str, str],
+) -> SealedBag:
+    """Write ledger, index, evidence, manifests and signature; then give the bag its number.
+
+    `named` are the objects of describeGlobal, `describe` gives an object's description, `labels`
+    are facts for people: `organization`, `org_id`, `api_version`, `sealed` (date-time), `software`.
+    Raises ArchiveProblem when the sums do not hold: then nothing is sealed.
+    """
+    bag = home.work_bag
+    page_rows = {
+        row["object"]: int(row["total"])
+        for row in journal.rows(
+            "SELECT p.object, sum(p.rows) AS total FROM page p JOIN object o "
+            "ON o.name = p.object AND o.reading = p.reading GROUP BY p.object"
+        )
+    }
+    wrong = ledger.disagreements(lines, named=named, page_rows=page_rows)
+    if wrong:
+        raise ArchiveProblem(
+            f"the ledger does not add up, so nothing was sealed ({'; '.join(wrong[:5])}): "
+            "run the same command again; if it says the same, report it"
+        )
+    if not chain_whole(home):
+        raise ArchiveProblem(
+            "the journal was changed by another program: run `sfexit recover` on this home, "
+            "then the same export again"
+        )
+    payload: list[tuple[str, str, int]] = [
+        (row["path"], row["sha256"], row["bytes"])
+        for row in journal.rows("SELECT path, sha256, bytes FROM file")
+    ]
+    payload += [(page["path"], page["sha256"], page["bytes"]) for page in journal.pages()]
+    for relative, data in _written(home, journal, lines, describe, labels, generation):
+        final = layout.within(bag, relative)
+        disk.make_folder(final.parent)
+        disk.write_whole(final, data)
+        payload.append((relative, hashlib.sha256(data).hexdigest(), len(data)))
+
+    info = {
+        "Source-Organization": labels["organization"],
+        "External-Identifier": labels["org_id"],
+        "Bagging-Date": labels["sealed"][:10],
+        "Bagging-Software": labels["software"],
+        "Sfexit-Archive-Format": layout.FORMAT,
+        "Sfexit-Generation": str(generation),
+        "Sfexit-Api-Version": labels["api_version"],
+        "Sfexit-Signing-Key": key.fingerprint,
+    }
+    earlier = [number for number in home.generations() if number < generation]
+    if earlier:
+        info["Sfexit-Previous-Root"] = bagit.root_digest(home.bag(earlier[-1]))
+    root = bagit.write_manifests(bag, payload, info)
+    signing.seal(bag, key)
+    _freeze(bag, disk)
+    journal.record("sealing", generation=generation, root=root)
+    disk.make_folder(home.bags)
+    disk.publish(bag, home.bag(generation))
+    journal.record("sealed", generation=generation, root=root)
+    return SealedBag(
+        path=home.bag(generation),
+        generation=generation,
+        root_digest=root,
+        fingerprint=key.fingerprint,
+        payload_files=len(payload),
+        payload_bytes=sum(size for _, _, size in payload),
+    )
+
+
+def chain_whole(home: HomeLayout) -> bool:
+    """True when the journal on disk is unbroken."""
+    return chain_is_whole(home.work / layout.WORK_JOURNAL)
+
+
+def _written(
+    home: HomeLayout,
+    journal: Journal,
+    lines: Sequence[LedgerLine],
+    describe: Callable[[str], Description],
+    labels: Mapping[str, str],
+    generation: int,
+) -> Iterator[tuple[str, bytes]]:
+    """The files that only the seal can write."""
+    with_rows = [line for line in lines if line.has_rows]
+    names = layout.safe_names(line.object for line in lines)
+    fields = _fields(journal)
+    resources_of = (
+        datapackage.object_resource(
+            describe(line.object),
+            fields[line.object],
+            names[line.object],
+            [page["path"] for page in journal.pages(line.object)],
+            line.rows or 0,
+        )
+        for line in sorted(with_rows, key=lambda one: one.object)
+    )
+    title = f"Salesforce org {labels['organization']} ({labels['org_id']})"
+    yield layout.LEDGER, ledger.to_csv(lines)
+    yield (
+        layout.DATAPACKAGE,
+        datapackage.build(
+            resources_of, title=title, created=labels["sealed"], ledger_rows=len(lines), files=0
+        ),
+    )
+    packer = Gzip()
+    yield (
+        layout.FILES_INDEX,
+        packer.feed(csv_rows([datapackage.FILES_COLUMNS])) + packer.finish(),
+    )
+    yield layout.PAGES, _pages_csv(journal)
+    yield layout.JOBS, _jobs_csv(journal)
+    yield layout.NOTES, _notes_csv(journal)
+    yield layout.JOURNAL, (home.work / layout.WORK_JOURNAL).read_bytes()
+    tools = resources.files("sfexit.archive").joinpath("tools")
+    yield layout.VERIFY_TOOL, tools.joinpath("verify.py").read_bytes()
+    readme = tools.joinpath("README.txt.in").read_text("utf-8")
+    told = {
+        **labels,
+        "generation": f"{generation:04d}",
+        "rows": f"{sum(line.rows or 0 for line in lines):,}",
+        "objects": f"{len(with_rows):,}",
+    }
+    yield layout.README, readme.format(**told).encode("utf-8")
+
+
+def _fields(journal: Journal) -> dict[str, list[str]]:
+    found = journal.rows("SELECT name, fields FROM object WHERE fields IS NOT NULL")
+    return {row["name"]: json.loads(row["fields"]) for row in found}
+
+
+def _cell(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _pages_csv(journal: Journal) -> bytes:
+    rows = ([_cell(page.get(column)) for column in _PAGE_COLUMNS] for page in _told(journal))
+    return csv_rows([_PAGE_COLUMNS, *rows])
+
+
+def _told(journal: Journal) -> Iterator[dict[str, Any]]:
+    for page in journal.pages():
+        yield {**page, "path": page["path"].removeprefix(f"{layout.DATA}/"), "origin": "received"}
+
+
+def _jobs_csv(journal: Journal) -> bytes:
+    found = journal.rows(
+        "SELECT s.object, s.reading, s.slice, s.job_id, s.query, s.state, "
+        "s.rows AS rows_processed, s.created, "
+        "CASE WHEN o.reading = s.reading THEN '' ELSE 'abandoned reading' END AS note "
+        "FROM slice s JOIN object o ON o.name = s.object WHERE s.job_id IS NOT NULL "
+        "ORDER BY s.object, s.reading, s.slice"
+    )
+    return csv_rows([_JOB_COLUMNS, *([_cell(row[c]) for c in _JOB_COLUMNS] for row in found)])
+
+
+def _notes_csv(journal: Journal) -> bytes:
+    found = journal.rows("SELECT at, object, kind, text FROM note ORDER BY seq")
+    return csv_rows([_NOTE_COLUMNS, *([_cell(row[c]) for c in _NOTE_COLUMNS] for row in found)])
+
+
+def _freeze(bag: Path, disk: Disk) -> None:
+    """Make files read-only and every folder durable; best effort where modes are absent."""
+    for folder, _, names in os.walk(bag, topdown=False):
+        for name in names:
+            with contextlib.suppress(OSError):
+                (Path(folder) / name).chmod(0o400)
+        disk.sync_folder(Path(folder))
+
+
+def finish_interrupted(home: HomeLayout, journal: Journal) -> int | None:
+    """The generation that a run killed after the rename had just sealed, or None."""
+    told = journal.fact("generation")
+    if told is None or home.work_bag.exists() or not home.bag(int(told)).is_dir():
+        return None
+    if bagit.root_digest(home.bag(int(told))) != journal.fact("root"):
+        return None
+    return int(told)
+
+
+def drop_abandoned(home: HomeLayout, disk: Disk, journal: Journal, object_name: str) -> int:
+    """Delete the pages of an object's earlier readings; returns how many there were."""
+    stale = journal.rows(
+        "SELECT p.path FROM page p JOIN object o ON o.name = p.object "
+        "WHERE p.object = ? AND p.reading < o.reading",
+        (object_name,),
+    )
+    for row in stale:
+        disk.remove(layout.within(home.work_bag, row["path"]))
+    return len(stale)
+
+
+def discard_work(home: HomeLayout) -> None:
+    """Remove an unsealed bag and its journal."""
+    shutil.rmtree(home.work_bag, ignore_errors=True)

@@ -1,0 +1,274 @@
+"""Deciding, before and after the org's answers, by which road an object is read. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sfexit.archive.ledger import LedgerLine
+from sfexit.catalog import Description, Field, ObjectEntry
+from sfexit.errors import OrgRefused
+from sfexit.salesforce.object_rules import Rule
+
+# "Bulk API 2.0 … more than 2,000 records is a good candidate" (Bulk API 2.0 guide, introduction).
+BULK_FROM_ROWS = 2_000
+
+_SETTLED = {
+    "no_data": "no_data",
+    "covered": "covered",
+    "by_metadata": "not_exported",
+    "by_parent": "not_exported",
+    "external": "not_exported",
+}
+REPORT_IT = (
+    "nothing you can do now: report the object and this text, so that a later version of sfexit "
+    "knows its road"
+)
+RUN_AGAIN = "export again into a new bag (`sfexit export HOME --anew`)"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which objects the user wants. Empty `objects` means all."""
+
+    objects: frozenset[str] = frozenset()
+    exclude: frozenset[str] = frozenset()
+
+    def left_out(self, name: str) -> str | None:
+        """Why an object is left out by the user's choice, or None."""
+        if name in self.exclude:
+            return "left out by --exclude"
+        if self.objects and name not in self.objects:
+            return "not among the objects named by --objects"
+        return None
+
+    def as_text(self) -> str:
+        """A stable text by which two selections are compared."""
+        return f"objects={','.join(sorted(self.objects))};exclude={','.join(sorted(self.exclude))}"
+
+
+def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> LedgerLine | None:
+    """The ledger line of an object that is not to be read, or None when it is."""
+    chosen = selection.left_out(entry.name)
+    if chosen is not None:
+        return LedgerLine(
+            entry.name,
+            entry.label,
+            "not_exported",
+            reason=chosen,
+            evidence="your choice",
+            remedy="export again without that choice",
+        )
+    if rule is not None and rule.kind in _SETTLED:
+        return LedgerLine(
+            entry.name,
+            entry.label,
+            _SETTLED[rule.kind],
+            reason=rule.reason,
+            evidence=rule.source,
+            remedy=rule.remedy,
+        )
+    if not entry.queryable:
+        return LedgerLine(
+            entry.name,
+            entry.label,
+            "not_exported",
+            reason="the org says that this object cannot be queried, and no rule explains it",
+            evidence="describeGlobal: queryable = false",
+            remedy=REPORT_IT,
+        )
+    return None
+
+
+def columns_of(
+    selectable: Iterable[Field], left_out: Iterable[tuple[Field, str]]
+) -> tuple[list[str], dict[str, str]]:
+    """Column names in the archive's order, and what is left out with its reason.
+
+    `Id` comes first and `IsDeleted` second, so that rows can be checked without parsing.
+    """
+    names = [field.name for field in selectable]
+    first = [name for name in ("Id", "IsDeleted") if name in names]
+    return first + [name for name in names if name not in first], {
+        field.name: why for field, why in left_out
+    }
+
+
+def route(*, rule: Rule | None, bulk_refuses: str | None, count: int | None, uri_fits: bool) -> str:
+    """ "bulk" or "rest". `count` is None where the org would not count."""
+    if (rule is not None and rule.kind == "rest") or bulk_refuses is not None:
+        return "rest"
+    if not uri_fits:
+        return "bulk"
+    if count is not None and count < BULK_FROM_ROWS:
+        return "rest"
+    return "bulk"
+
+
+def soql(object_name: str, columns: Sequence[str], condition: str = "") -> str:
+    """The query for all rows of a slice. Names come from describe and are checked there.
+
+    No ORDER BY and no LIMIT: either switches off the server's chunking (Bulk API 2.0 guide,
+    Understanding Bulk API 2.0 Query).
+    """
+    where = f" WHERE {condition}" if condition else ""
+    return f"SELECT {','.join(columns)} FROM {object_name}{where}"  # noqa: S608
+
+
+# ---- what a refusal means --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class DropField:
+    """The field is gone or hidden: read on without it."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class OtherRoute:
+    """This API does not do this object; the other may."""
+
+    route: str
+
+
+@dataclass(frozen=True)
+class Narrow:
+    """Too much at once: divide by date."""
+
+
+@dataclass(frozen=True)
+class Afresh:
+    """What was under way is lost on the server's side: begin a new reading."""
+
+
+@dataclass(frozen=True)
+class GiveUp:
+    """The ledger line's outcome and remedy."""
+
+    outcome: str
+    reason: str
+    remedy: str
+
+
+Answer = DropField | OtherRoute | Narrow | Afresh | GiveUp
+
+_NO_COLUMN = re.compile(r"No such column '([A-Za-z0-9_]+)' on entity")
+_BULK_ONLY = ("not supported by the bulk api", "selecting compound data", "cannot serialize value")
+_TOO_MUCH = (
+    "retried more than", "query_timeout", "running for too long", "timeout", "operation_too_large",
+    "exceeded 100000 distinct",
+)  # fmt: skip
+_NEEDS_FILTER = (
+    "a filter on a reified column is required",
+    "implementation restriction",
+    "where clauses should",
+    "must be specified in your query",
+    "requires a filter",
+    "you must filter",
+    "getting all",
+    "this query is not supported",
+    "must contain a",
+)  # fmt: skip
+
+
+def meaning(refusal: OrgRefused, *, route: str, columns: Sequence[str]) -> Answer:
+    """What to do about the org's refusal to give rows."""
+    text = refusal.reason.lower()
+    code = refusal.code.upper()
+    gone = _NO_COLUMN.search(refusal.reason)
+    if code == "INVALID_FIELD" and gone and gone[1] in columns and gone[1] != "Id":
+        return DropField(gone[1])
+    if route == "bulk" and (
+        code in ("INVALIDENTITY", "FEATURENOTENABLED") or any(t in text for t in _BULK_ONLY)
+    ):
+        return OtherRoute("rest")
+    if code in ("QUERY_TIMEOUT", "OPERATION_TOO_LARGE") or any(t in text for t in _TOO_MUCH):
+        return Narrow()
+    if code in ("INVALID_QUERY_LOCATOR", "JOB_LOST"):
+        return Afresh()
+    if refusal.status in (414, 431) and route == "rest":
+        return OtherRoute("bulk")
+    if route == "bulk" and code in ("JOB_FAILED", "INVALIDJOB"):
+        return OtherRoute("rest")
+    if code == "INVALID_TYPE":
+        return GiveUp(
+            "not_exported",
+            "the object is not there for this user, although the org names it",
+            "give the export user read access to the object, then " + RUN_AGAIN,
+        )
+    if any(t in text for t in _NEEDS_FILTER) or code in (
+        "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION",
+        "INVALID_TYPE_FOR_OPERATION",
+    ):
+        return GiveUp(
+            "not_exported",
+            "the org does not give all rows of this object to a plain query",
+            REPORT_IT,
+        )
+    return GiveUp("failed", "the org refused to give the rows", RUN_AGAIN)
+
+
+# ---- dividing by date ------------------------------------------------------------------------
+
+_BOUND = re.compile(r"(\w+) (>=|<) (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)")
+_OLDEST = datetime(1999, 1, 1, tzinfo=UTC)  # the platform has no older rows of its own making
+DATE_FIELDS = ("CreatedDate", "LastModifiedDate", "SystemModstamp")
+
+
+def date_field(description: Description) -> str | None:
+    """The field to divide an object by: every row has it and it does not change (the first)."""
+    for name in DATE_FIELDS:
+        field = description.field(name)
+        if field is not None and field.type == "datetime" and field.filterable:
+            return name
+    return None
+
+
+def halves(
+    condition: str, field: str, *, oldest: datetime | None, newest: datetime | None
+) -> tuple[str, str] | None:
+    """Two conditions that together hold exactly the rows of `condition`; None: not divisible.
+
+    A condition is "" or bounds on one date field. The outer ends stay open, so no row can fall
+    out at either end, whatever `oldest` and `newest` (hints) say.
+    """
+    low = high = None
+    for name, operator, text in _BOUND.findall(condition):
+        if name != field:
+            return None
+        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+        if operator == ">=":
+            low = moment
+        else:
+            high = moment
+    start = low or oldest or _OLDEST
+    end = high or newest or datetime.now(UTC)
+    middle = (start + (end - start) / 2).replace(microsecond=0)
+    if middle <= start or middle >= end:
+        return None
+    split = middle.strftime("%Y-%m-%dT%H:%M:%SZ")
+    lower = [f"{field} < {split}"]
+    upper = [f"{field} >= {split}"]
+    if low is not None:
+        lower.insert(0, f"{field} >= {low:%Y-%m-%dT%H:%M:%SZ}")
+    if high is not None:
+        upper.append(f"{field} < {high:%Y-%m-%dT%H:%M:%SZ}")
+    return " AND ".join(lower), " AND ".join(upper)
+
+
+def field_groups(object_name: str, columns: Sequence[str], *, limit_bytes: int) -> list[list[str]]:
+    """Columns in groups whose SELECT stays below `limit_bytes`; each later group begins with Id."""
+    groups: list[list[str]] = [[]]
+    size = 0
+    room = limit_bytes - len(object_name) - 40
+    for name in columns:
+        cost = len(name) + 1
+        if size + cost > room and groups[-1]:
+            groups.append(["Id"])
+            size = 3
+        groups[-1].append(name)
+        size += cost
+    return groups

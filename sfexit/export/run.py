@@ -1,0 +1,652 @@
+"""The whole export, in order: look, read every object, read back, seal."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import json
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import sfexit
+from sfexit.archive import audit, bagit, home, layout, sealing, signing
+from sfexit.archive.durable import Disk
+from sfexit.archive.journal import Journal
+from sfexit.archive.layout import HomeLayout
+from sfexit.archive.ledger import LedgerLine
+from sfexit.archive.sealing import SealedBag
+from sfexit.catalog import ObjectEntry
+from sfexit.errors import (
+    ArchiveProblem,
+    Blocked,
+    DiskTrouble,
+    Interrupted,
+    OrgRefused,
+    SfexitError,
+    Transient,
+    UsageProblem,
+)
+from sfexit.export import plan
+from sfexit.export.plan import Selection
+from sfexit.export.records import Reader, ledger_lines
+from sfexit.gzipped import Gunzip
+from sfexit.progress import SILENT, Progress
+from sfexit.salesforce import bulk
+from sfexit.salesforce import describe as describing
+from sfexit.salesforce import org as orgs
+from sfexit.salesforce.client import Client
+from sfexit.salesforce.object_rules import rule_for
+
+STREAMS = 8  # "keep big downloads at 8": the org allows 25 requests over 20 s, developer orgs 5
+OBJECTS_AT_ONCE = 6
+_AUDITS = 3  # rounds of reading back and fetching again what was damaged
+_SCHEMA_LIMIT_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export came to. `seconds` is wall time of this run, `calls` its API calls."""
+
+    home: Path
+    organization_id: str
+    organization: str
+    bag: SealedBag | None
+    lines: tuple[LedgerLine, ...]
+    rows_read: int
+    csv_bytes_read: int
+    calls: int
+    seconds: float
+    resumed: bool
+    set_aside: tuple[str, ...]
+    already_sealed: bool = False
+
+    @property
+    def incomplete(self) -> tuple[LedgerLine, ...]:
+        """The objects of which something may be missing."""
+        return tuple(line for line in self.lines if line.incomplete)
+
+
+@dataclass
+class _Tally:
+    """Passes progress on and adds it up."""
+
+    inner: Progress
+    rows: int = 0
+    csv_bytes: int = 0
+    used: int = 0
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+
+    def phase(self, name: str) -> None:
+        self.inner.phase(name)
+
+    def planned(self, objects: int) -> None:
+        self.inner.planned(objects)
+
+    def object_started(self, name: str, expected_rows: int | None) -> None:
+        self.inner.object_started(name, expected_rows)
+
+    def object_finished(self, name: str, outcome: str, rows: int) -> None:
+        self.inner.object_finished(name, outcome, rows)
+
+    def published(self, name: str, rows: int, csv_bytes: int, wire_bytes: int) -> None:
+        with self._lock:
+            self.rows += rows
+            self.csv_bytes += csv_bytes
+        self.inner.published(name, rows, csv_bytes, wire_bytes)
+
+    def calls(self, used: int, budget: int | None) -> None:
+        self.used = used
+        self.inner.calls(used, budget)
+
+    def note(self, text: str) -> None:
+        self.inner.note(text)
+
+
+def export(
+    client: Client,
+    root: Path,
+    *,
+    key: Callable[[], signing.SigningKey],
+    selection: Selection | None = None,
+    anew: bool = False,
+    disk: Disk | None = None,
+    progress: Progress = SILENT,
+    stop: threading.Event | None = None,
+) -> ExportResult:
+    """Export the org behind `client` into the home `root`, or go on where a run was cut off.
+
+    `key` is asked for only when there is something to sign. `anew` begins the next generation
+    although a sealed bag is there. `stop`, once set, ends the run in good order with Interrupted;
+    it should be the client's own. Raises what `errors` names; progress is always kept.
+    """
+    started = time.monotonic()
+    disk = disk or Disk()
+    stop = stop or threading.Event()
+    selection = selection or Selection()
+    tally = _Tally(progress)
+    client.progress = tally
+    progress.phase("Signing in")
+    identity = orgs.identity(client)
+    place = HomeLayout(root)
+    home.check_org(place, identity.organization_id)
+    home.make_private(root, disk)
+    with home.locked(place, disk):
+        about = home.work_about(place)
+        if about is None and place.generations() and not anew:
+            return _already_sealed(place, identity, tally, started)
+        run = _Run(client, place, disk, tally, stop, selection, identity, key)
+        try:
+            return run.go(about, started)
+        finally:
+            run.close()
+
+
+def _already_sealed(
+    place: HomeLayout, identity: orgs.Identity, tally: _Tally, started: float
+) -> ExportResult:
+    """Nothing is under way and a bag is there: say what it is."""
+    generation = place.generations()[-1]
+    bag = place.bag(generation)
+    info = home.bag_info(bag)
+    with (bag / layout.LEDGER).open(encoding="utf-8", newline="") as handle:
+        lines = tuple(
+            LedgerLine(
+                row["object"],
+                row["label"],
+                row["outcome"],
+                route=row["route"],
+                rows=int(row["rows"]) if row["rows"] else None,
+                reason=row["reason"],
+                evidence=row["evidence"],
+                remedy=row["remedy"],
+            )
+            for row in csv.DictReader(handle)
+        )
+    size, _, count = info.get("Payload-Oxum", "0.0").partition(".")
+    sealed = SealedBag(
+        bag,
+        generation,
+        bagit.root_digest(bag),
+        info.get("Sfexit-Signing-Key", ""),
+        int(count or 0),
+        int(size or 0),
+    )
+    return ExportResult(
+        place.root,
+        identity.organization_id,
+        info.get("Source-Organization", ""),
+        sealed,
+        lines,
+        rows_read=0,
+        csv_bytes_read=0,
+        calls=tally.used,
+        seconds=time.monotonic() - started,
+        resumed=False,
+        set_aside=(),
+        already_sealed=True,
+    )
+
+
+class _Run:
+    """One run of one export; holds what its steps share."""
+
+    def __init__(
+        self,
+        client: Client,
+        place: HomeLayout,
+        disk: Disk,
+        tally: _Tally,
+        stop: threading.Event,
+        selection: Selection,
+        identity: orgs.Identity,
+        key: Callable[[], signing.SigningKey],
+    ) -> None:
+        self._client = client
+        self._place = place
+        self._disk = disk
+        self._tally = tally
+        self._stop = stop
+        self._selection = selection
+        self._identity = identity
+        self._key = key
+        self._journal: Journal | None = None
+        self._streams = ThreadPoolExecutor(STREAMS, thread_name_prefix="stream")
+        self._first_error: BaseException | None = None
+        self._audited: set[str] = set()  # by this run: files may change between two
+        self._error_lock = threading.Lock()
+
+    def close(self) -> None:
+        """Let go of threads and files."""
+        self._streams.shutdown(wait=True, cancel_futures=True)
+        if self._journal is not None:
+            self._journal.close()
+
+    @property
+    def _log(self) -> Journal:
+        assert self._journal is not None
+        return self._journal
+
+    # ---- the order of things -----------------------------------------------------------------
+
+    def go(self, about: dict[str, Any] | None, started: float) -> ExportResult:
+        resumed = self._open(about)
+        generation = sealing.finish_interrupted(self._place, self._log)
+        if generation is not None:
+            self._clean_up()
+            return _already_sealed(self._place, self._identity, self._tally, started)
+        strangers = sealing.sweep(self._place, self._disk, self._log)
+        entries = self._catalogue()
+        names = layout.safe_names(entry.name for entry in entries)
+        reader = Reader(
+            self._client,
+            self._place,
+            self._disk,
+            self._log,
+            self._tally,
+            stop=self._stop,
+            streams=self._streams,
+            verifying=threading.Semaphore(max(2, os.cpu_count() or 2)),
+            names=names,
+            user_id=self._identity.user_id,
+        )
+        organization = self._about_the_org()
+        for _ in range(_AUDITS):
+            self._read_all(reader, entries)
+            if self._read_back(reader):
+                break
+        else:
+            raise ArchiveProblem(
+                "files of the unsealed archive keep changing while it is read back: find the "
+                "program that touches them (virus scanner, sync client), then run this again"
+            )
+        strangers += sealing.sweep(self._place, self._disk, self._log)
+        for name in strangers:
+            self._tally.note(f"{name} is not part of the archive; it was set aside in work/")
+        bag = self._seal(reader, entries, organization)
+        lines = tuple(sorted(ledger_lines(self._log), key=lambda line: line.object))
+        self._clean_up()
+        return ExportResult(
+            home=self._place.root,
+            organization_id=self._identity.organization_id,
+            organization=str(organization.get("Name", "")),
+            bag=bag,
+            lines=lines,
+            rows_read=self._tally.rows,
+            csv_bytes_read=self._tally.csv_bytes,
+            calls=self._tally.used,
+            seconds=time.monotonic() - started,
+            resumed=resumed,
+            set_aside=tuple(strangers),
+        )
+
+    def _open(self, about: dict[str, Any] | None) -> bool:
+        """Open the journal of the run under way, or begin one; True when there was one."""
+        work = self._place.work
+        lines, index = work / layout.WORK_JOURNAL, work / layout.WORK_STATE
+        version = self._client.version
+        fresh = not index.exists() and (not lines.exists() or lines.stat().st_size == 0)
+        if about is None or fresh:
+            told = {
+                "schema": layout.WORK_SCHEMA,
+                "org": self._identity.organization_id,
+                "api_version": version,
+            }
+            self._disk.make_folder(self._place.work_bag / layout.DATA)
+            self._journal = Journal.create(self._disk, lines, index)
+            self._disk.write_whole(work / layout.WORK_HOME, json.dumps(told).encode() + b"\n")
+        else:
+            self._journal = Journal.open(self._disk, lines, index)
+        made_by = f"sfexit {sfexit.__version__}, Python {platform.python_version()}"
+        if self._log.fact("begun") is None:
+            self._log.record(
+                "begun",
+                org=self._identity.organization_id,
+                api_version=version,
+                selection=self._selection.as_text(),
+                made_by=made_by,
+            )
+            return False
+        self._check_same(version)
+        self._log.record("resumed", made_by=made_by)
+        return True
+
+    def _check_same(self, version: str) -> None:
+        begun = self._log.fact("api_version")
+        if begun != version:
+            raise Blocked(
+                f"this export was begun with API version {begun}, but {version} was asked for: "
+                f"one archive holds one version; use --api-version {begun}"
+            )
+        selection = self._log.fact("selection")
+        if selection != self._selection.as_text():
+            raise UsageProblem(
+                f"this export was begun with another choice of objects ({selection}): give the "
+                f"same --objects and --exclude, or remove {self._place.work} to begin anew"
+            )
+
+    def _catalogue(self) -> tuple[ObjectEntry, ...]:
+        """describeGlobal: from the archive when the run was planned before, else from the org."""
+        path = layout.within(self._place.work_bag, layout.SOBJECTS)
+        if self._log.fact("planned") is not None and path.exists():
+            gunzip = Gunzip(limit_bytes=_SCHEMA_LIMIT_BYTES)
+            data = b"".join([*gunzip.feed(path.read_bytes()), *gunzip.finish()])
+            entries = describing.parse_global(data)
+        else:
+            self._tally.phase("Looking at the org")
+            data, entries = describing.describe_global(self._client)
+            self._check_selection(entries)
+            sealing.publish_file(self._disk, self._log, self._place.work_bag, layout.SOBJECTS, data)
+            self._log.record("planned", objects=self._biggest_first(entries))
+        return entries
+
+    def _check_selection(self, entries: Iterable[ObjectEntry]) -> None:
+        names = {entry.name for entry in entries}
+        for wanted in sorted(self._selection.objects | self._selection.exclude):
+            if wanted in names:
+                continue
+            close = difflib.get_close_matches(wanted.lower(), {n.lower(): n for n in names}, n=1)
+            exact = {n.lower(): n for n in names}
+            hint = f"; did you mean {exact[close[0]]}?" if close else ""
+            shown = wanted[:80] if wanted.isprintable() else "that name"
+            raise UsageProblem(
+                f"the org has no object named {shown!r} for this user{hint} "
+                "(API names are needed, as in Setup > Object Manager)"
+            )
+
+    def _biggest_first(self, entries: Iterable[ObjectEntry]) -> list[str]:
+        """Names in the order of reading. recordCount is stale and partial: only a hint."""
+        hints: dict[str, int] = {}
+        with suppress(OrgRefused, Transient):
+            told = self._client.get_json("/limits/recordCount")
+            for one in told.get("sObjects", []):
+                hints[str(one.get("name"))] = int(one.get("count") or 0)
+        return sorted((entry.name for entry in entries), key=lambda n: (-hints.get(n, 0), n))
+
+    def _about_the_org(self) -> dict[str, Any]:
+        path = layout.within(self._place.work_bag, layout.ORGANIZATION)
+        if path.exists():
+            with suppress(ValueError):
+                told = json.loads(path.read_bytes())
+                if isinstance(told, dict):
+                    return told
+        organization = orgs.organization(self._client)
+        self._publish_json(layout.ORGANIZATION, organization)
+        self._publish_json(
+            layout.IDENTITY,
+            {
+                "organization_id": self._identity.organization_id,
+                "user_id": self._identity.user_id,
+                "username": self._identity.username,
+            },
+        )
+        before: dict[str, Any] = {}
+        with suppress(OrgRefused, Transient):
+            before = orgs.limits(self._client)
+        self._publish_json(layout.LIMITS, {"before": before})
+        return organization
+
+    def _publish_json(self, relative: str, document: Any) -> None:
+        data = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+        sealing.publish_file(self._disk, self._log, self._place.work_bag, relative, data)
+
+    # ---- reading -----------------------------------------------------------------------------
+
+    def _read_all(self, reader: Reader, entries: Iterable[ObjectEntry]) -> None:
+        by_name = {entry.name: entry for entry in entries}
+        todo = [
+            by_name[row["name"]]
+            for row in self._log.rows(
+                "SELECT name FROM object WHERE outcome IS NULL ORDER BY position"
+            )
+        ]
+        self._tally.planned(len(todo))
+        self._tally.phase("Reading records")
+        later = self._round(reader, todo, last=False)
+        if later:
+            self._tally.note(f"{len(later)} objects met passing faults; they are tried once more")
+            self._round(reader, later, last=True)
+
+    def _round(
+        self, reader: Reader, entries: list[ObjectEntry], *, last: bool
+    ) -> list[ObjectEntry]:
+        """Read objects side by side; returns those worth another round. Raises what stops a run."""
+        later: list[ObjectEntry] = []
+        with ThreadPoolExecutor(OBJECTS_AT_ONCE, thread_name_prefix="object") as pool:
+            running: dict[Future[LedgerLine | None], ObjectEntry] = {
+                pool.submit(self._one, reader, entry, last=last): entry for entry in entries
+            }
+            for future in as_completed(running):
+                if future.result() is None:
+                    later.append(running[future])
+        if self._first_error is not None:
+            raise self._first_error
+        if self._stop.is_set():
+            raise Interrupted("the run was asked to stop")
+        return later
+
+    def _one(self, reader: Reader, entry: ObjectEntry, *, last: bool) -> LedgerLine | None:
+        """One object to its outcome; None when it is left for another round or the run stops."""
+        if self._stop.is_set():
+            return None
+        try:
+            line = self._settle(entry) or reader.read(entry)
+        except Transient as fault:
+            if not last:
+                return None
+            line = self._failed(entry, fault)
+        except Interrupted:
+            return None
+        except BaseException as error:
+            self._halt(error)
+            return None
+        try:
+            self._log.record("outcome", **line.as_event())
+        except SfexitError as error:
+            self._halt(error)
+            return None
+        self._tally.object_finished(line.object, line.outcome, line.rows or 0)
+        return line
+
+    def _settle(self, entry: ObjectEntry) -> LedgerLine | None:
+        if not layout.is_api_name(entry.name):
+            return LedgerLine(
+                entry.name[:200],
+                entry.label,
+                "not_exported",
+                reason="its name is no API name, so it is never put into a query or a path",
+                evidence="describeGlobal",
+                remedy=plan.REPORT_IT,
+            )
+        line = plan.settled(entry, rule_for(entry), self._selection)
+        if line is None:
+            return None
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        return replace(line, started=now, finished=now)
+
+    def _failed(self, entry: ObjectEntry, fault: Transient) -> LedgerLine:
+        rows = sum(page["rows"] for page in self._log.pages(entry.name))
+        return LedgerLine(
+            entry.name,
+            entry.label,
+            "failed",
+            rows=rows or None,
+            reason="the org or the line kept failing, in two rounds of many tries",
+            evidence=str(fault),
+            remedy=plan.RUN_AGAIN,
+        )
+
+    def _halt(self, error: BaseException) -> None:
+        """Remember the first thing that stops the run, and stop it."""
+        with self._error_lock:
+            if self._first_error is None:
+                self._first_error = self._told(error)
+        self._stop.set()
+
+    def _told(self, error: BaseException) -> BaseException:
+        if isinstance(error, DiskTrouble):
+            return DiskTrouble(
+                f"{error.message}; {self._room()} Everything published so far is kept: make room "
+                "or repair the disk, then run the same command again"
+            )
+        return error
+
+    def _room(self) -> str:
+        with suppress(OSError):
+            free = self._disk.free_bytes(self._place.work)
+            return f"{free / 1e6:,.1f} MB are free."
+        return ""
+
+    # ---- reading back and sealing --------------------------------------------------------------
+
+    def _read_back(self, reader: Reader) -> bool:
+        """Check every stored file; True when all is as it was written.
+
+        Pages that are not are forgotten, so that the next round fetches them again.
+        """
+        self._tally.phase("Reading back")
+        whole = True
+        for path in sealing.damaged_files(self._place, self._log):
+            whole = False
+            self._tally.note(f"{path} was changed or removed by another program; it is made again")
+            self._make_again(reader, path)
+        fields = {
+            row["name"]: json.loads(row["fields"])
+            for row in self._log.rows("SELECT name, fields FROM object WHERE fields IS NOT NULL")
+        }
+        lines = {line.object: line for line in ledger_lines(self._log)}
+        with ThreadPoolExecutor(2, thread_name_prefix="audit") as pool:
+            audits = {
+                pool.submit(self._audit_one, name, fields[name]): name
+                for name, line in lines.items()
+                if line.has_rows and name not in self._audited
+            }
+            for future in as_completed(audits):
+                name = audits[future]
+                found = future.result()
+                if found is None:
+                    continue
+                for page, what in found.damaged:
+                    whole = False
+                    self._tally.note(f"{page['path']}: {what}; it is fetched again")
+                    told = f"{page['path']}: {what}"
+                    self._log.record("note", object=name, kind="audit", text=told)
+                    self._disk.remove(layout.within(self._place.work_bag, page["path"]))
+                    self._log.record(
+                        "page_lost",
+                        path=page["path"],
+                        object=name,
+                        reading=page["reading"],
+                        slice=page["slice"],
+                    )
+                if not found.damaged:
+                    self._audited.add(name)
+                    self._log.record("outcome", **_audited(lines[name], found).as_event())
+        return whole
+
+    def _audit_one(self, name: str, header: list[str]) -> audit.ObjectAudit | None:
+        if self._stop.is_set():
+            raise Interrupted("the run was asked to stop")
+        pages = list(self._log.pages(name))
+        return audit.audit_object(self._place.work_bag, pages, header, self._place.work)
+
+    def _make_again(self, reader: Reader, relative: str) -> None:
+        """Fetch a published file that is no page once more."""
+        self._disk.remove(layout.within(self._place.work_bag, relative))
+        self._log.record("file_lost", path=relative)
+        if relative == layout.SOBJECTS:
+            # What was planned by the lost copy stays planned; names can only have been added.
+            data, _ = describing.describe_global(self._client)
+            sealing.publish_file(self._disk, self._log, self._place.work_bag, relative, data)
+        elif relative in (layout.ORGANIZATION, layout.IDENTITY, layout.LIMITS):
+            self._about_the_org()
+        else:
+            describes = {layout.describe_path(safe): name for name, safe in reader.names.items()}
+            if relative in describes:
+                reader.description(describes[relative])
+
+    def _seal(
+        self, reader: Reader, entries: Iterable[ObjectEntry], organization: dict[str, Any]
+    ) -> SealedBag:
+        self._tally.phase("Sealing")
+        after: dict[str, Any] = {}
+        with suppress(OrgRefused, Transient):
+            after = orgs.limits(self._client)
+        before = json.loads(layout.within(self._place.work_bag, layout.LIMITS).read_bytes()).get(
+            "before", {}
+        )
+        self._publish_json(layout.LIMITS, {"before": before, "after": after})
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        software = f"sfexit {sfexit.__version__}"
+        self._publish_json(
+            layout.RUN,
+            {
+                "schema": "sfexit-run/1",
+                "software": software,
+                "python": platform.python_version(),
+                "system": platform.system(),
+                "began": self._log.fact("begun"),
+                "sealed": now,
+                "api_version": self._client.version,
+                "user": self._identity.username,
+                "user_id": self._identity.user_id,
+                "selection": self._selection.as_text(),
+            },
+        )
+        generation = (self._place.generations() or (0,))[-1] + 1
+        return sealing.seal(
+            self._place,
+            self._disk,
+            self._log,
+            generation=generation,
+            lines=list(ledger_lines(self._log)),
+            named=[entry.name for entry in entries],
+            describe=reader.description,
+            key=self._key(),
+            labels={
+                "organization": str(organization.get("Name") or "unknown"),
+                "org_id": self._identity.organization_id,
+                "api_version": self._client.version,
+                "sealed": now,
+                "software": software,
+            },
+        )
+
+    def _clean_up(self) -> None:
+        """Our query jobs in the org, then the litter of the run. Nothing here may fail the run."""
+        jobs = self._log.rows("SELECT job_id FROM slice WHERE job_id IS NOT NULL")
+        for row in jobs:
+            with suppress(SfexitError):
+                bulk.delete(self._client, row["job_id"])
+        self._log.close()
+        self._journal = None
+        home.clear_work(self._place)
+
+
+def _audited(line: LedgerLine, found: audit.ObjectAudit) -> LedgerLine:
+    """The line with the witnesses of the reading back."""
+    witnesses = {**line.witnesses, "parsed": found.parsed}
+    if found.distinct is not None:
+        witnesses["distinct_ids"] = found.distinct
+        if found.distinct != found.parsed and line.outcome == "exported":
+            twice = found.parsed - found.distinct
+            return replace(
+                line,
+                outcome="failed",
+                witnesses=witnesses,
+                deleted_rows=found.deleted,
+                reason=f"{twice:,} rows came twice (same Id), so others may be missing",
+                evidence="distinct Ids counted in the stored pages",
+                remedy=plan.RUN_AGAIN,
+            )
+    return replace(line, witnesses=witnesses, deleted_rows=found.deleted)

@@ -1,0 +1,282 @@
+"""Bytes to and from the wire: one hardened session, and answers read raw.
+
+`requests` would unpack gzip by itself and take a stream that ends early for a success when the
+HTTP framing closed cleanly. So bodies are read as they came and unpacked by `gzipped.Gunzip`.
+"""
+
+from __future__ import annotations
+
+import ssl
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
+
+import sfexit
+from sfexit.errors import DamagedAnswer, SignInProblem, Transient
+from sfexit.gzipped import Gunzip
+from sfexit.salesforce.origin import Origin
+
+DEFAULT_TIMEOUTS = (10.0, 120.0)  # seconds to connect; seconds between two arrivals of bytes
+PIECE_BYTES = 64 * 1024
+RATE_WINDOW_SECONDS = 60.0
+MINIMUM_BYTES_PER_SECOND = 500.0  # 8 streams over a 64 kbit/s line would still pass
+
+NETWORK_FAULTS: tuple[type[Exception], ...] = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    OSError,
+)
+
+
+class _Adapter(HTTPAdapter):
+    """Time-outs on every request: `requests` itself would wait for ever."""
+
+    def __init__(self, streams: int, timeouts: tuple[float, float]) -> None:
+        self._timeouts = timeouts
+        # Retries are made in one place only, see `retries`.
+        super().__init__(pool_connections=4, pool_maxsize=streams + 2, max_retries=0)
+
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        stream: bool = False,
+        timeout: Any = None,
+        verify: bool | str = True,
+        cert: Any = None,
+        proxies: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        return super().send(
+            request,
+            stream=stream,
+            timeout=self._timeouts if timeout is None else timeout,
+            verify=verify,
+            cert=cert,
+            proxies=proxies,
+        )
+
+
+def new_session(
+    *, streams: int = 8, timeouts: tuple[float, float] = DEFAULT_TIMEOUTS
+) -> requests.Session:
+    """A session with time-outs, a pool of `streams` connections, no cookies and no retries."""
+    session = requests.Session()
+    adapter = _Adapter(streams, timeouts)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers.clear()
+    session.headers.update(
+        {"User-Agent": f"sfexit/{sfexit.__version__}", "Accept-Encoding": "gzip"}
+    )
+    return session
+
+
+def transmit(
+    session: requests.Session,
+    request: requests.Request,
+    origin: Origin,
+    *,
+    ca_bundle: str | None = None,
+) -> requests.Response:
+    """Send one request, body unread, redirects not followed. Raises what `requests` raises.
+
+    Proxies come from the environment, except on the loopback, where a proxy would only be shown
+    the session. Certificates are always checked.
+    """
+    prepared = session.prepare_request(request)
+    verify: bool | str = True if ca_bundle is None else ca_bundle
+    if origin.loopback:
+        proxies: Any = {}
+    else:
+        settings = session.merge_environment_settings(prepared.url or "", {}, True, verify, None)
+        proxies, verify = settings["proxies"], settings["verify"] or True
+    return session.send(
+        prepared,
+        stream=True,
+        allow_redirects=False,
+        verify=verify,
+        proxies=proxies,
+    )
+
+
+def network_fault(error: Exception, what: str) -> Transient | SignInProblem:
+    """The error to raise for a fault of the network during `what` ("GET /services/…").
+
+    Names only the kind of fault: the texts of network libraries hold addresses and headers.
+    """
+    if _caused_by(error, ssl.SSLCertVerificationError):
+        return SignInProblem(
+            f"The certificate shown for {what} is not trusted, so nothing was sent; if your "
+            "company inspects traffic, name its root certificates with --ca-bundle."
+        )
+    return NetworkFault(
+        f"The network failed during {what} ({type(error).__name__}).",
+        nothing_sent=_nothing_sent(error),
+    )
+
+
+class NetworkFault(Transient):
+    """The connection could not be made, broke or fell silent."""
+
+    def __init__(self, message: str, *, nothing_sent: bool = False) -> None:
+        super().__init__(message)
+        self.nothing_sent = nothing_sent
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    waiting: list[object] = [error]
+    while waiting:
+        cause = waiting.pop()
+        if not isinstance(cause, BaseException) or id(cause) in seen:
+            continue
+        seen.add(id(cause))
+        yield cause
+        waiting += [cause.__cause__, cause.__context__, getattr(cause, "reason", None)]
+        waiting += list(cause.args)
+
+
+def _caused_by(error: BaseException, kind: type[BaseException]) -> bool:
+    return any(isinstance(cause, kind) for cause in _causes(error))
+
+
+def _nothing_sent(error: BaseException) -> bool:
+    """Whether no connection was made, so that the server cannot have acted."""
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return True
+    return _caused_by(error, urllib3.exceptions.NewConnectionError)
+
+
+class RateWatch:
+    """Notices an answer that drips: fewer than so many bytes a second over a whole window.
+
+    A time-out only sees silence; one byte a minute would hold a thread for ever. Only time
+    spent waiting for the network counts, not what the reader does between two pieces.
+    """
+
+    def __init__(
+        self,
+        minimum_bytes_per_second: float,
+        clock: Callable[[], float],
+        window_seconds: float = RATE_WINDOW_SECONDS,
+    ) -> None:
+        self._minimum = minimum_bytes_per_second
+        self._window = window_seconds
+        self._clock = clock
+        self._seconds = 0.0
+        self._bytes = 0
+        self._started = 0.0
+
+    def begin(self) -> None:
+        """A read of the network starts."""
+        self._started = self._clock()
+
+    def end(self, count: int) -> bool:
+        """A read brought `count` bytes. False when the window ended too slow."""
+        self._seconds += self._clock() - self._started
+        self._bytes += count
+        if self._seconds < self._window:
+            return True
+        fast_enough = self._bytes >= self._minimum * self._seconds
+        self._seconds, self._bytes = 0.0, 0
+        return fast_enough
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """An answer whose body is still on the wire.
+
+    `encoding` is "gzip" or "identity"; `content_type` is without parameters, in lower case.
+    Read it once, by `pieces` or by `unpacked`.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    encoding: str
+    content_type: str
+    _raw: Any = field(repr=False)
+    _watch: RateWatch = field(repr=False)
+    _what: str = field(repr=False)
+
+    def pieces(self, size: int = PIECE_BYTES) -> Iterator[bytes]:
+        """The body exactly as received (chunk framing removed), at most `size` bytes at a time.
+
+        Raises NetworkFault (Transient) when it is shorter than declared, breaks or drips.
+        """
+        raw = self._raw
+        while True:
+            left = raw.length_remaining
+            self._watch.begin()
+            try:
+                # read1 hands out what has arrived; read would wait until `size` bytes are
+                # there, and a slow drip would never come to the watch.
+                piece = raw.read1(size if not left else min(size, left), decode_content=False)
+            except NETWORK_FAULTS as error:
+                raise network_fault(error, self._what) from None
+            if not piece:
+                if left:  # a stand-in for the wire that does not check by itself
+                    raise NetworkFault(f"The answer to {self._what} is shorter than declared.")
+                return
+            if not self._watch.end(len(piece)):
+                raise NetworkFault(f"The answer to {self._what} came too slowly.")
+            yield piece
+            if left is not None and left <= len(piece):
+                return
+
+    def unpacked(self, limit_bytes: int) -> Iterator[bytes]:
+        """The body without its gzip packing, never more than `limit_bytes` in all.
+
+        Raises DamagedAnswer when the gzip stream ends early, is altered or goes on behind its
+        end, or when the limit is passed; NetworkFault as `pieces` does.
+        """
+        if self.encoding == "gzip":
+            gunzip = Gunzip(limit_bytes=limit_bytes)
+            for piece in self.pieces():
+                yield from gunzip.feed(piece)
+            yield from gunzip.finish()
+            return
+        total = 0
+        for piece in self.pieces():
+            total += len(piece)
+            if total > limit_bytes:
+                raise DamagedAnswer(
+                    f"The answer to {self._what} is larger than the {limit_bytes:,} bytes allowed."
+                )
+            yield piece
+
+
+def raw_answer(
+    response: requests.Response,
+    what: str,
+    *,
+    minimum_bytes_per_second: float = MINIMUM_BYTES_PER_SECOND,
+    clock: Callable[[], float] = time.monotonic,
+) -> RawAnswer:
+    """Wrap an unread response. Raises DamagedAnswer for a packing that nobody asked for."""
+    encoding = response.headers.get("Content-Encoding", "").strip().lower() or "identity"
+    if encoding == "x-gzip":
+        encoding = "gzip"
+    if encoding not in ("gzip", "identity"):
+        raise DamagedAnswer(f"The answer to {what} is packed in a way that was not asked for.")
+    headers: CaseInsensitiveDict[str] = CaseInsensitiveDict(
+        (name, value)
+        for name, value in response.headers.items()
+        if name.lower() not in ("set-cookie", "authorization")
+    )
+    content_type = headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return RawAnswer(
+        status=response.status_code,
+        headers=headers,
+        encoding=encoding,
+        content_type=content_type,
+        _raw=response.raw,
+        _watch=RateWatch(minimum_bytes_per_second, clock),
+        _what=what,
+    )

@@ -1,0 +1,60 @@
+"""``python -m sfexit.simulated_org``: serve a simulated org until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+
+from . import FaultPlan, SimulatedOrg, serve
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Print one JSON line, then serve until SIGTERM, SIGINT or the end of standard input."""
+    parser = argparse.ArgumentParser(prog="python -m sfexit.simulated_org")
+    parser.add_argument("--rows", type=int, default=12_000)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--faults", help="TOML file with a fault plan")
+    parser.add_argument("--one-object", nargs="?", const="Account", help="all rows in one object")
+    parser.add_argument("--bulk-page-rows", type=int, default=50_000)
+    parser.add_argument("--api-daily-limit", type=int, default=1_000_000)
+    parser.add_argument("--ignore-stdin", action="store_true", help="do not stop when it closes")
+    given = parser.parse_args(arguments)
+    org = SimulatedOrg(
+        seed=given.seed,
+        rows=given.rows,
+        one_object=given.one_object,
+        bulk_page_rows=given.bulk_page_rows,
+        api_daily_limit=given.api_daily_limit,
+    )
+    faults = FaultPlan.from_toml(given.faults) if given.faults else FaultPlan()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+
+    def watch() -> None:
+        while sys.stdin.buffer.read(4096):
+            pass
+        stop.set()
+
+    with serve(org, faults, port=given.port) as server:
+        line = {
+            "url": server.url,
+            "access_token": org.access_token,
+            "refresh_token": org.refresh_token,
+            "client_id": org.client_id,
+            "client_secret": org.client_secret,
+            "organization_id": org.organization_id,
+        }
+        print(json.dumps(line), flush=True)
+        if not given.ignore_stdin:
+            threading.Thread(target=watch, daemon=True).start()
+        stop.wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

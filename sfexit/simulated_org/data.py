@@ -1,0 +1,234 @@
+"""Rows: tables of columns, their hidden rows, and the changes a living org makes to them."""
+
+from __future__ import annotations
+
+import json
+import random
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from . import columns as col
+from .columns import Column, Value
+from .csvtext import cell
+from .ids import IdSpace
+from .schema import Field, SObject
+
+#: Rows are dated up to this moment, so that data never depends on the day it is made.
+AS_OF = 1_777_593_600  # 2026-05-01T00:00:00Z
+YEARS = 9 * 365 * 86_400
+DELETED_EVERY, DELETED_PHASE = 101, 5
+PRIMES = (89, 97, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167, 173, 179, 181)
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What happened to a table since it was made; never altered, only replaced."""
+
+    inserted: tuple[int, ...] = ()
+    updated: dict[int, int] = field(default_factory=dict)
+    deleted: dict[int, int] = field(default_factory=dict)
+    hidden: tuple[int, ...] = ()
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing happened."""
+        return not (self.inserted or self.updated or self.deleted)
+
+
+def java_double(number: float) -> str:
+    """A double as Java writes it: ``1.0``, ``1.39E8`` from ten million on."""
+    if number and not 1e-3 <= abs(number) < 1e7:
+        mantissa, exponent = f"{number:.15e}".split("e")
+        mantissa = mantissa.rstrip("0")
+        return f"{mantissa}{'0' if mantissa.endswith('.') else ''}E{int(exponent)}"
+    return repr(float(number))
+
+
+class Table:
+    """The rows of one object."""
+
+    def __init__(self, org: Tables, sobject: SObject, rows: int) -> None:
+        self.org = org
+        self.sobject = sobject
+        self.rows = rows
+        self.ids = IdSpace(sobject.id_prefix, org.instance, sobject.id_base)
+        self.archived = round(rows * sobject.archived_share)
+        self.changes = self.first_changes = Changes()
+        self._columns: dict[str, Column] = {}
+        span = YEARS if not self.archived else int(365 * 86_400 / (1 - sobject.archived_share)) + 1
+        self.span = span
+        #: Creation times rise with the row number, so that date windows are row ranges.
+        self.created = col.Stamp(AS_OF - span, span - 3 * 86_400, rows)
+
+    # -- columns ------------------------------------------------------------------------
+
+    def random(self, name: str) -> random.Random:
+        """The generator behind one column, the same for each run."""
+        return random.Random(f"{self.org.seed}:{self.sobject.name}:{name}")
+
+    def column(self, name: str) -> Column:
+        """The column of a field, built when first asked for."""
+        column = self._columns.get(name)
+        if column is None:
+            found = self.org.full(self.sobject.name).field(name)
+            if found is None:
+                raise KeyError(name)
+            column = self._columns[name] = self._build(found)
+        return column
+
+    def _build(self, f: Field) -> Column:
+        from .generators import build
+
+        return build(self, f)
+
+    # -- visibility ---------------------------------------------------------------------
+
+    @property
+    def deletable(self) -> bool:
+        """Rows of this object can be in the recycle bin."""
+        return self.sobject.has_deleted
+
+    def _deleted_before(self, x: int) -> int:
+        if not self.deletable:
+            return 0
+        return (min(x, self.rows) + DELETED_EVERY - 1 - DELETED_PHASE) // DELETED_EVERY
+
+    def deleted(self, changes: Changes, i: int) -> bool:
+        """Row ``i`` is in the recycle bin."""
+        if i in changes.deleted:
+            return True
+        return self.deletable and i < self.rows and i % DELETED_EVERY == DELETED_PHASE
+
+    def hidden(self, changes: Changes, i: int) -> bool:
+        """Row ``i`` is left out of ``query`` (deleted or archived)."""
+        return i < self.archived or self.deleted(changes, i)
+
+    def deleted_count(self, changes: Changes) -> int:
+        """Rows in the recycle bin."""
+        before = self._deleted_before(self.rows)
+        return before + sum(1 for k in changes.deleted if not self.deleted(Changes(), k))
+
+    def total(self, changes: Changes) -> int:
+        """All rows, as ``queryAll`` sees them."""
+        return self.rows + len(changes.inserted)
+
+    def visible_before(self, changes: Changes, x: int) -> int:
+        """Rows below ``x`` that ``query`` sees."""
+        archived = min(x, self.archived)
+        gone = archived + self._deleted_before(x) - self._deleted_before(archived)
+        return x - gone - bisect_left(changes.hidden, x)
+
+    def visible_at(self, changes: Changes, ordinal: int) -> int:
+        """Row number of the visible row ``ordinal`` (counted from 0)."""
+        low, high = ordinal, self.total(changes)
+        while low < high:
+            middle = (low + high) // 2
+            if self.visible_before(changes, middle + 1) > ordinal:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    # -- values -------------------------------------------------------------------------
+
+    def _patched(self, changes: Changes, name: str, i: int) -> tuple[bool, Value]:
+        """The value a change forced on row ``i``, if any."""
+        stamp = None
+        if i >= self.rows:
+            stamp = changes.inserted[i - self.rows]
+            if name in ("CreatedDate",):
+                return True, col.datetime_text(stamp)
+            if name == "IsArchived":
+                return True, "false"
+            if name == "IsDeleted" and i not in changes.deleted:
+                return True, "false"
+        if i in changes.updated:
+            stamp = changes.updated[i]
+            found = self.org.full(self.sobject.name).field(name)
+            if found is not None and found.name_field:
+                return True, f"{self.column(name).value(i)} *"
+        if name == "LastModifiedDate" and stamp is not None:
+            return True, col.datetime_text(stamp)
+        if i in changes.deleted:
+            stamp = changes.deleted[i]
+            if name == "IsDeleted":
+                return True, "true"
+        if name == "SystemModstamp" and stamp is not None:
+            return True, col.datetime_text(stamp)
+        return False, None
+
+    def value(self, changes: Changes, name: str, i: int) -> Value:
+        """One value, by the plain path."""
+        if not changes.quiet:
+            forced, text = self._patched(changes, name, i)
+            if forced:
+                return text
+        return self.column(name).value(i)
+
+    def _touched(self, changes: Changes, i: int, n: int) -> Iterator[int]:
+        if changes.quiet:
+            return
+        seen = {k for k in (*changes.updated, *changes.deleted) if i <= k < i + n}
+        seen.update(range(max(i, self.rows), i + n))
+        yield from seen
+
+    def block(self, changes: Changes, name: str, i: int, n: int) -> list[Value]:
+        """Values of ``n`` rows."""
+        out = self.column(name).block(i, n)
+        for k in self._touched(changes, i, n):
+            forced, text = self._patched(changes, name, k)
+            if forced:
+                out[k - i] = text
+        return out
+
+    def cells(self, changes: Changes, name: str, i: int, n: int) -> list[str]:
+        """The same as quoted CSV text."""
+        out = self.column(name).cells(i, n)
+        for k in self._touched(changes, i, n):
+            forced, text = self._patched(changes, name, k)
+            if forced:
+                out[k - i] = cell(text)
+        return out
+
+
+class Tables:
+    """All tables of an org."""
+
+    def __init__(self, seed: int, objects: Sequence[SObject], rows: dict[str, int]) -> None:
+        self.seed = seed
+        rng = random.Random(f"{seed}:instance")
+        self.instance = rng.choice("abcdefghkmnprstw") + rng.choice("ABCDEFGHKLMNPQRSTUVWXYZ")
+        self._full = {o.name: o for o in objects}
+        self.tables = {o.name: Table(self, o, rows[o.name]) for o in objects}
+        self._by_prefix: dict[str, list[Table]] = {}
+        for table in self.tables.values():
+            self._by_prefix.setdefault(table.sobject.id_prefix, []).append(table)
+        for group in self._by_prefix.values():
+            group.sort(key=lambda t: t.sobject.id_base)
+
+    def full(self, name: str) -> SObject:
+        """The object with every field it ever had."""
+        return self._full[name]
+
+    def locate(self, record_id: str) -> tuple[Table, int] | None:
+        """Table and row number of an id, or None if no such row exists."""
+        for table in self._by_prefix.get(record_id[:3], ()):
+            row = table.ids.row(record_id)
+            if row is not None and 0 <= row < table.total(table.changes):
+                return table, row
+        return None
+
+
+def json_value(f: Field, value: Value) -> str:
+    """One value as REST JSON text: numbers and booleans bare, datetimes with ``+0000``."""
+    if value is None:
+        return "null"
+    if f.type in ("boolean", "int", "long", "double", "currency", "percent"):
+        return value
+    if f.type == "datetime":
+        return f'"{value[:-1]}+0000"'
+    return json.dumps(value, ensure_ascii=False)
+
+
+__all__ = ["AS_OF", "Changes", "Table", "Tables", "java_double", "json_value"]

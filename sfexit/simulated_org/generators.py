@@ -1,0 +1,331 @@
+"""Which column kind stands behind a field: believable values by name and type."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from . import columns as col
+from . import wordlists as w
+from .columns import Column, Value
+from .data import AS_OF, DELETED_EVERY, DELETED_PHASE, PRIMES, Table, java_double
+from .dirty import DIRTY_LONG, DIRTY_SHORT
+from .schema import Field
+
+DAY = 86_400
+
+
+def build(table: Table, f: Field) -> Column:
+    """The column of a field."""
+    system = _system(table, f)
+    if system is not None:
+        return system
+    rng = table.random(f.name)
+    kind, _, argument = f.gen.partition(":")
+    maker = _BY_GEN.get(kind)
+    if maker is not None:
+        return maker(table, f, rng, argument.replace("~", " "))
+    if f.type == "reference":
+        return _reference(table, f, rng)
+    return _by_type(table, f, rng)
+
+
+def _pool_size(rng: random.Random) -> int:
+    return rng.choice(PRIMES)
+
+
+def _pool(rng: random.Random, make: Callable[[], str], f: Field, fill: float = 0.8) -> Column:
+    size = _pool_size(rng)
+    share = 1.0 if not f.nillable else fill
+    return col.Pool([make() if rng.random() < share else None for _ in range(size)])
+
+
+def _system(table: Table, f: Field) -> Column | None:
+    name = f.name
+    if name == "Id":
+        return col.Ids(table.ids)
+    if name == "IsDeleted" and table.deletable:
+        flags: list[Value] = ["false"] * DELETED_EVERY
+        flags[DELETED_PHASE] = "true"
+        return col.Pool(flags)
+    if name == "IsArchived":
+        return col.Prefix(col.Pool(["true"]), table.archived, col.Pool(["false"]))
+    if name == "CreatedDate":
+        return table.created
+    if name in ("LastModifiedDate", "SystemModstamp"):
+        rng = table.random("LastModifiedDate")
+        delays = [rng.randrange(120 * DAY) if rng.random() < 0.6 else 0 for _ in range(163)]
+        if name == "SystemModstamp":
+            delays = [d + (7 if n % 41 == 3 else 0) for n, d in enumerate(delays)]
+        created = table.created
+        return col.Stamp(created.start, created.span, created.rows, delays, AS_OF - 1)
+    return None
+
+
+# -- by type ------------------------------------------------------------------------------
+
+
+def _sentence(rng: random.Random, low: int = 3, high: int = 14) -> str:
+    return " ".join(rng.choice(w.WORDS) for _ in range(rng.randint(low, high)))
+
+
+def _paragraph(rng: random.Random, length: int) -> str:
+    breaks = ("\n", "\r\n", "\n\n", ", ", '; "', " – ", '" ')
+    text = _sentence(rng, 4, 10).capitalize()
+    for _ in range(rng.randint(0, 3)):
+        text += rng.choice(breaks) + _sentence(rng, 3, 9)
+    return text[:length].strip()
+
+
+def _by_type(table: Table, f: Field, rng: random.Random) -> Column:
+    t = f.type
+    if t == "boolean":
+        share = rng.choice((0.05, 0.3, 0.5))
+        return col.Pool(["true" if rng.random() < share else "false" for _ in range(61)])
+    if t == "picklist":
+        return _pool(rng, lambda: rng.choice(f.values), f, 0.85)
+    if t == "multipicklist":
+        return _pool(rng, lambda: ";".join(sorted(rng.sample(f.values, rng.randint(1, 3)))), f)
+    if t == "textarea":
+        size = min(f.length, 400)
+        return _pool(rng, lambda: _paragraph(rng, size), f, 0.5)
+    if t == "phone":
+        return _pool(rng, lambda: f"+49 {rng.randint(30, 99)} {rng.randint(100000, 9999999)}", f)
+    if t == "url":
+        return _pool(
+            rng, lambda: f"https://www.{rng.choice(w.ASCII_LAST)}-{rng.randint(1, 999)}.example", f
+        )
+    if t == "email":
+        return _email(table, f, rng, "")
+    if t in ("int", "long"):
+        return _pool(rng, lambda: str(rng.randrange(-20, 90_000)), f)
+    if t in ("double", "currency", "percent"):
+        if not f.nillable:
+            return col.Number(7919, rng.randrange(1, 5000), 99_991, (".0", ".5", ".25", ".99"))
+        limit = 100 if t == "percent" else 250_000
+        return _pool(rng, lambda: java_double(round(rng.uniform(0, limit), min(f.scale, 2))), f)
+    if t == "date":
+        start = AS_OF // DAY - 9 * 365
+        return _pool(rng, lambda: col.day_text(start + rng.randrange(9 * 365)), f)
+    if t == "datetime":
+        return _pool(rng, lambda: col.datetime_text(AS_OF - 1 - rng.randrange(700 * DAY)), f)
+    if t == "time":
+        return _pool(
+            rng,
+            lambda: f"{rng.randrange(24):02d}:{rng.randrange(60):02d}:{rng.randrange(60):02d}.000Z",
+            f,
+        )
+    if t == "encryptedstring":
+        return _pool(rng, lambda: f"*****{rng.randint(1000, 9999)}", f)
+    if t == "anyType":
+        choices: Sequence[Callable[[], str]] = (
+            lambda: _sentence(rng, 1, 4),
+            lambda: rng.choice(("true", "false")),
+            lambda: java_double(round(rng.uniform(0, 9999), 2)),
+            lambda: col.day_text(AS_OF // DAY - rng.randrange(900)),
+        )
+        return _pool(rng, lambda: rng.choice(choices)(), f, 0.85)
+    size = f.length or 255
+    return _pool(rng, lambda: _sentence(rng, 1, 5)[:size].strip(), f)
+
+
+# -- references -------------------------------------------------------------------------------
+
+
+def _to(table: Table, name: str, rng: random.Random) -> Column:
+    target = table.org.tables.get(name)
+    if target is None or target.rows == 0:
+        return col.Pool([None])
+    offset = rng.randrange(target.rows)
+    if target.rows <= 600:
+        rows = list(range(target.rows))
+        rng.shuffle(rows)
+        return col.Pool([target.ids.at(r) for r in rows])
+    return col.Reference(target.ids, target.rows, offset)
+
+
+def _reference(table: Table, f: Field, rng: random.Random) -> Column:
+    targets = [_to(table, name, rng) for name in f.ref]
+    inner = targets[0] if len(targets) == 1 else col.Turns(targets)
+    if not f.nillable:
+        return inner
+    lost = table.org.tables.get(f.ref[0])
+    if lost is not None and lost.sobject.has_deleted:
+        space = lost.ids  # a few rows point at purged rows: their ids were used up, the rows left
+        inner = col.Sometimes(inner, 1999, 1234, lambda i: space.at(-1 - i % 900))
+    return col.Sometimes(inner, rng.choice((7, 11, 13)), rng.randrange(7))
+
+
+def _every(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    targets = [_to(table, name, rng) for name in f.ref]
+    inner = targets[0] if len(targets) == 1 else col.Turns(targets)
+    return col.Mostly(inner, int(argument), 3)
+
+
+# -- by name ----------------------------------------------------------------------------------
+
+
+def _shuffled(rng: random.Random, words: Sequence[str], size: int) -> list[str]:
+    return [rng.choice(words) for _ in range(size)]
+
+
+def _company(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Template(
+        _shuffled(rng, w.COMPANY, 101), " ", _shuffled(rng, w.BRANCH, 83), " ",
+        _shuffled(rng, w.LEGAL, 47), " ", str,
+    )
+
+
+def _person(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    first, last = table.sobject.field("FirstName"), table.sobject.field("LastName")
+    if first is None or last is None:
+        return col.Template(_shuffled(rng, w.FIRST, 97), " ", _shuffled(rng, w.LAST, 113))
+    firsts = table.column("FirstName").block(0, 97)
+    lasts = table.column("LastName").block(0, 113)
+    return col.Template([f"{t} " if t else "" for t in firsts], [t or "" for t in lasts])
+
+
+def _first(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool([None if n % 19 == 4 else rng.choice(w.FIRST) for n in range(97)])
+
+
+def _last(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool(list(_shuffled(rng, w.LAST, 113)))
+
+
+def _email(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    inner = col.Template(
+        _shuffled(rng, w.ASCII_FIRST, 61), ".", _shuffled(rng, w.ASCII_LAST, 67), str, "@mail.example"
+    )
+    return inner if not f.nillable else col.Sometimes(inner, 9, 4)
+
+
+def _username(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Template(_shuffled(rng, w.ASCII_FIRST, 61), ".", str, "@northwater.example")
+
+
+def _sequence(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    return col.Template(argument, lambda i: f"{i + 1:07d}")
+
+
+def _unit(i: int) -> str:
+    return str(i + 1)
+
+
+def _alias(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    return col.Template(argument, _unit)
+
+
+def _const(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    return col.Pool([argument])
+
+
+def _null(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool([None])
+
+
+def _true(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    every = int(argument) if argument else 0
+    if not every:
+        return col.Pool(["true"])
+    return col.Pool(["false" if n == every - 1 else "true" for n in range(every)])
+
+
+def _false(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool(["false"])
+
+
+def _words_from(words: Sequence[str], fill: float = 0.85) -> Maker:
+    def make(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+        return _pool(rng, lambda: rng.choice(words), f, fill)
+
+    return make
+
+
+def _numbered(words: Sequence[str]) -> Maker:
+    def make(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+        return col.Template(_shuffled(rng, words, 89), " ", str)
+
+    return make
+
+
+def _large(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return _pool(rng, lambda: java_double(float(round(rng.uniform(1e4, 9e8), -3))), f)
+
+
+def _address(table: Table, f: Field, rng: random.Random, part: str) -> Column:
+    makers: dict[str, Callable[[], str]] = {
+        "Street": lambda: rng.choice(w.STREET)
+        + f" {rng.randint(1, 240)}"
+        + rng.choice(("", "", "", "\nBuilding C", "\r\n2nd floor")),
+        "City": lambda: rng.choice(w.CITY),
+        "State": lambda: rng.choice(w.STATE),
+        "PostalCode": lambda: f"{rng.randint(0, 99999):05d}",
+        "Country": lambda: rng.choice(w.COUNTRY),
+        "Latitude": lambda: java_double(round(rng.uniform(-60, 70), 6)),
+        "Longitude": lambda: java_double(round(rng.uniform(-180, 180), 6)),
+        "GeocodeAccuracy": lambda: rng.choice(("Address", "Street", "City")),
+    }
+    return _pool(rng, makers[part], f, 0.3 if part in ("Latitude", "Longitude") else 0.85)
+
+
+def _day(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Day(table.created)
+
+
+def _when(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    created = table.created
+    return col.Stamp(created.start, created.span, created.rows, [0, 1800, 3600, 7200], AS_OF - 1)
+
+
+def _dirty(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    values: list[Value] = list(DIRTY_SHORT if argument == "short" else DIRTY_LONG)
+    values.append(None)
+    rng.shuffle(values)
+    return col.Pool(values)
+
+
+def _size(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Number(7907, rng.randrange(1, 5000), 2_000_003)
+
+
+def _hash(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return _pool(rng, lambda: f"{rng.getrandbits(128):032x}", f, 1.0)
+
+
+def _durable(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    return col.Template(argument or "Account.", lambda i: f"{i:05d}")
+
+
+def _entities(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool(list(table.org.tables))
+
+
+Maker = Callable[[Table, Field, random.Random, str], Column]
+_BY_GEN: dict[str, Maker] = {
+    "address": _address,
+    "company": _company,
+    "const": _const,
+    "day": _day,
+    "dirty": _dirty,
+    "durable": _durable,
+    "email": _email,
+    "entities": _entities,
+    "every": _every,
+    "false": _false,
+    "first": _first,
+    "hash": _hash,
+    "large": _large,
+    "last": _last,
+    "null": _null,
+    "person": _person,
+    "product": _numbered(w.PRODUCT),
+    "seq": _sequence,
+    "short": _alias,
+    "size": _size,
+    "subject": _words_from(w.SUBJECT, 0.97),
+    "title": _words_from(w.TITLE),
+    "true": _true,
+    "username": _username,
+    "when": _when,
+}

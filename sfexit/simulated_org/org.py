@@ -1,0 +1,330 @@
+"""State of a simulated org: data, sessions, quota, clock and the changes of a living org."""
+
+from __future__ import annotations
+
+import secrets
+import threading
+import time
+from bisect import insort
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+
+from .bulk import BulkJobs, new_secret
+from .catalogue import standard_objects
+from .data import AS_OF, Changes, Table, Tables
+from .errors import ApiError
+from .ids import IdSpace
+from .query import Cursors
+from .schema import COMPOUND, Refusal, SObject
+
+SESSION_SECONDS = 2 * 3600
+OLDEST_VERSION, NEWEST_VERSION = 31, 68
+
+
+def plan_rows(
+    objects: list[SObject], rows: int, only: str | None = None
+) -> dict[str, int]:
+    """Rows of each object, so that they add up to about ``rows``."""
+    out: dict[str, int] = {}
+    for o in objects:
+        if o.fixed is not None:
+            out[o.name] = o.fixed
+        elif o.name == "User":
+            out[o.name] = max(12, min(3000, round(rows * o.weight)))
+        else:
+            out[o.name] = 0
+    weighted = [o for o in objects if o.fixed is None and o.name != "User" and o.weight]
+    left = max(rows - sum(out.values()), len(weighted))
+    if only is not None:
+        out[only] = left
+        return out
+    total = sum(o.weight for o in weighted)
+    for o in weighted:
+        out[o.name] = max(1, int(left * o.weight / total))
+    largest = max(weighted, key=lambda o: o.weight)
+    out[largest.name] += max(0, left - sum(out[o.name] for o in weighted))
+    return out
+
+
+class SimulatedOrg:
+    """A Salesforce org made of arithmetic; see ``serve`` to put it behind HTTP."""
+
+    def __init__(
+        self,
+        seed: int = 7,
+        rows: int = 12_000,
+        *,
+        one_object: str | None = None,
+        bulk_page_rows: int = 50_000,
+        bulk_page_rows_max: int | None = None,
+        bulk_list_rows: int = 1000,
+        bulk_job_delay_polls: int = 1,
+        bulk_jobs_per_day: int = 10_000,
+        rest_page_rows: int = 2000,
+        api_daily_limit: int = 1_000_000,
+        session_seconds: int = SESSION_SECONDS,
+        clock: Callable[[], float] = time.time,
+        read_only: bool = False,
+        query_all_files: bool = False,
+        hidden_fields: Mapping[str, tuple[str, ...]] | None = None,
+        client_id: str = "simulated-client",
+        client_secret: str = "simulated-secret",
+        objects: list[SObject] | None = None,
+    ) -> None:
+        self.seed = seed
+        self.clock = clock
+        self.bulk_page_rows = bulk_page_rows
+        self.bulk_page_rows_max = bulk_page_rows_max
+        self.bulk_list_rows = bulk_list_rows
+        self.bulk_job_delay_polls = bulk_job_delay_polls
+        self.bulk_jobs_per_day = bulk_jobs_per_day
+        self.rest_page_rows = rest_page_rows
+        self.api_daily_limit = api_daily_limit
+        self.session_seconds = session_seconds
+        self.read_only = read_only
+        self.query_all_files = query_all_files
+        self.client_id = client_id
+        self.client_secret = client_secret
+        self.lock = threading.RLock()
+        catalogue = objects if objects is not None else standard_objects()
+        self.tables = Tables(seed, catalogue, plan_rows(catalogue, rows, one_object))
+        self._schema = {o.name.lower(): o for o in catalogue}
+        self._gone: dict[str, set[str]] = {}
+        self.organization_id = IdSpace("00D", self.tables.instance, 1000).at(0)
+        self.user_id = self.tables.tables["User"].ids.at(0)
+        self.cursors = Cursors(self)
+        self.jobs = BulkJobs(self)
+        self._tokens: dict[str, float] = {}
+        self._refresh: set[str] = set()
+        self._grant_alive = True
+        self._usage: deque[tuple[float, int]] = deque()
+        self._used = 0
+        self._plans: list[tuple[int, Callable[[], None]]] = []
+        self.calls = 0
+        self.access_token = self.new_session()
+        self.refresh_token = self._new_refresh()
+        for name, fields in (hidden_fields or {}).items():
+            for field_name in fields:
+                self.drop_field(name, field_name)
+
+    # -- clock --------------------------------------------------------------------------
+
+    def now(self) -> float:
+        """Server time in epoch seconds."""
+        return self.clock()
+
+    # -- schema -------------------------------------------------------------------------
+
+    @property
+    def objects(self) -> list[str]:
+        """Names in Describe Global."""
+        return [o.name for o in self._schema.values()]
+
+    def sobject(self, name: str) -> SObject | None:
+        """An object as the running user sees it, by name in any case."""
+        return self._schema.get(name.lower())
+
+    def refusal(self, sobject: SObject, version: float) -> Refusal | None:
+        """The filter this object demands, if it does for this user and version."""
+        if sobject.name == "ContentDocumentLink" and self.query_all_files and version >= 59.0:
+            return None  # Object Reference, ContentDocumentLink: Query All Files, 59.0 and later
+        return sobject.refusal
+
+    def drop_field(self, name: str, field_name: str) -> None:
+        """A field is deleted (or hidden from the user) from now on."""
+        with self.lock:
+            gone = self._gone.setdefault(name, set())
+            gone.add(field_name)
+            self._schema[name.lower()] = self.tables.full(name).without(gone)
+
+    def field_gone(self, name: str, field_name: str) -> bool:
+        """The field has been dropped."""
+        return field_name in self._gone.get(name, ())
+
+    def remove_object(self, name: str) -> None:
+        """An object is deleted (or hidden from the user) from now on."""
+        with self.lock:
+            self._schema.pop(name.lower(), None)
+
+    # -- rows ---------------------------------------------------------------------------
+
+    def _table(self, name: str) -> Table:
+        return self.tables.tables[name]
+
+    def count(
+        self, name: str, *, deleted: bool | None = None, archived: bool | None = None
+    ) -> int:
+        """Rows of an object: all of them, or only (not) deleted and (not) archived ones."""
+        table = self._table(name)
+        changes = table.changes
+        total = table.total(changes)
+        if deleted is None and archived is None:
+            return total
+        if archived is None and deleted is not None:
+            gone = table.deleted_count(changes)
+            return gone if deleted else total - gone
+        if deleted is None:
+            return table.archived if archived else total - table.archived
+        if not deleted and not archived:
+            return table.visible_before(changes, total)
+        return sum(
+            1
+            for i in range(total)
+            if table.deleted(changes, i) == deleted and (i < table.archived) == archived
+        )
+
+    def truth(self, name: str) -> Iterator[dict[str, str | None]]:
+        """Every row, deleted and archived ones too, value by value on the plain path."""
+        table = self._table(name)
+        changes = table.changes
+        sobject = self._schema.get(name.lower()) or table.sobject
+        names = [f.name for f in sobject.fields if f.type not in (*COMPOUND, "base64")]
+        for i in range(table.total(changes)):
+            yield {n: table.value(changes, n, i) for n in names}
+
+    # -- a living org -------------------------------------------------------------------
+
+    def insert_rows(self, name: str, count: int = 1) -> list[str]:
+        """Someone creates rows; their ids."""
+        with self.lock:
+            table = self._table(name)
+            old = table.changes
+            stamps = old.inserted + (int(self.now()),) * count
+            first = table.total(old)
+            table.changes = replace(old, inserted=stamps)
+            return table.ids.block(first, count)
+
+    def update_rows(self, name: str, rows: int | list[int] = 1) -> list[str]:
+        """Someone edits rows (the first ones, or those numbered); their ids."""
+        with self.lock:
+            table = self._table(name)
+            numbers = list(range(rows)) if isinstance(rows, int) else rows
+            now = int(self.now())
+            updated = {**table.changes.updated, **dict.fromkeys(numbers, now)}
+            table.changes = replace(table.changes, updated=updated)
+            return [table.ids.at(k) for k in numbers]
+
+    def delete_rows(self, name: str, rows: int | list[int] = 1) -> list[str]:
+        """Someone deletes visible rows (the last ones, or those numbered); their ids."""
+        with self.lock:
+            table = self._table(name)
+            old = table.changes
+            if isinstance(rows, int):
+                last = table.visible_before(old, table.total(old))
+                numbers = [table.visible_at(old, last - 1 - k) for k in range(min(rows, last))]
+            else:
+                numbers = [k for k in rows if not table.deleted(old, k)]
+            now = int(self.now())
+            hidden = list(old.hidden)
+            for k in numbers:
+                if not table.hidden(old, k):
+                    insort(hidden, k)
+            deleted = {**old.deleted, **dict.fromkeys(numbers, now)}
+            table.changes = replace(old, deleted=deleted, hidden=tuple(hidden))
+            return [table.ids.at(k) for k in numbers]
+
+    def after_calls(self, calls: int, action: Callable[[], None]) -> None:
+        """Run ``action`` once, after that many more API calls."""
+        with self.lock:
+            self._plans.append((self.calls + calls, action))
+
+    def count_call(self) -> None:
+        """Note one API call and run what is due."""
+        with self.lock:
+            self.calls += 1
+            due = [a for n, a in self._plans if n <= self.calls]
+            self._plans = [(n, a) for n, a in self._plans if n > self.calls]
+            self._usage.append((self.now(), 1))
+            self._used += 1
+        for action in due:
+            action()
+
+    # -- quota --------------------------------------------------------------------------
+
+    def used(self) -> int:
+        """API calls of the last 24 hours."""
+        with self.lock:
+            limit = self.now() - 86_400
+            while self._usage and self._usage[0][0] <= limit:
+                self._used -= self._usage.popleft()[1]
+            return self._used
+
+    def spend_quota(self, calls: int | None = None) -> None:
+        """Other programs use API calls: so many, or all that are left."""
+        with self.lock:
+            amount = max(0, self.api_daily_limit - self.used()) if calls is None else calls
+            self._usage.append((self.now(), amount))
+            self._used += amount
+
+    def restore_quota(self) -> None:
+        """All API calls of the day are free again."""
+        with self.lock:
+            self._usage.clear()
+            self._used = 0
+
+    # -- sessions -----------------------------------------------------------------------
+
+    def new_session(self) -> str:
+        """A fresh access token, valid beside the others."""
+        with self.lock:
+            token = f"{self.organization_id[:15]}!AQ{new_secret()}"
+            self._tokens[token] = self.now()
+            self.access_token = token
+            return token
+
+    def _new_refresh(self) -> str:
+        token = f"5Aep861{secrets.token_urlsafe(40)}"
+        self._refresh.add(token)
+        self.refresh_token = token
+        return token
+
+    def expire_sessions(self) -> None:
+        """No access token given out so far works any more."""
+        with self.lock:
+            self._tokens.clear()
+
+    def revoke(self, token: str) -> bool:
+        """Revoke one access or refresh token."""
+        with self.lock:
+            if token in self._refresh:
+                self._refresh.discard(token)
+                self._tokens.clear()
+                return True
+            return self._tokens.pop(token, None) is not None
+
+    def token_valid(self, token: str) -> bool:
+        """The token opens a session now."""
+        with self.lock:
+            since = self._tokens.get(token)
+            if since is None:
+                return False
+            if self.now() - since > self.session_seconds:
+                del self._tokens[token]
+                return False
+            return True
+
+    def refresh(self, token: str) -> tuple[str, str]:
+        """A new access token and the next refresh token (refresh token rotation).
+
+        Using a refresh token twice ends the whole grant.
+        """
+        with self.lock:
+            if not self._grant_alive or token not in self._refresh:
+                self._grant_alive = False
+                self._refresh.clear()
+                raise ApiError(400, "invalid_grant", "expired access/refresh token")
+            self._refresh.discard(token)
+            return self.new_session(), self._new_refresh()
+
+    def rotate_elsewhere(self) -> None:
+        """Another process uses the refresh token: the tokens given out so far are dead, and
+        ``access_token`` and ``refresh_token`` hold what that process got."""
+        with self.lock:
+            self._tokens.clear()
+            self._refresh.clear()
+            self.new_session()
+            self._new_refresh()
+
+
+__all__ = ["AS_OF", "Changes", "SimulatedOrg", "plan_rows"]

@@ -1,0 +1,507 @@
+"""From a request to an answer: every path of the API this org speaks."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from .bulk import Job, ResultPage
+from .errors import ApiError, not_found
+from .org import NEWEST_VERSION, OLDEST_VERSION, SimulatedOrg
+from .query import as_text, row_json
+from .soql import parse
+
+JSON_TYPE = "application/json;charset=UTF-8"
+SEASONS = ("Spring", "Summer", "Winter")
+
+
+@dataclass
+class Request:
+    """What the routes need to know of an HTTP request."""
+
+    method: str
+    target: str
+    path: str
+    query: str
+    headers: Mapping[str, str]
+    body: bytes
+    base_url: str
+    token: str = ""
+
+    @property
+    def params(self) -> dict[str, str]:
+        """Query parameters, the last of each name."""
+        return {k: v[-1] for k, v in parse_qs(self.query, keep_blank_values=True).items()}
+
+    def json(self) -> Any:
+        """The body as JSON, or JSON_PARSER_ERROR."""
+        try:
+            return json.loads(self.body or b"")
+        except ValueError:
+            raise ApiError(400, "JSON_PARSER_ERROR", "The HTTP entity body is not valid JSON"
+                           ) from None
+
+
+@dataclass
+class Answer:
+    """An answer before it meets gzip, framing and faults."""
+
+    status: int = 200
+    body: bytes | Iterator[bytes] = b""
+    content_type: str = JSON_TYPE
+    headers: dict[str, str] = field(default_factory=dict)
+    page: ResultPage | None = None
+    job: Job | None = None
+
+    def text(self) -> bytes:
+        """The whole body; an iterator is read up."""
+        if not isinstance(self.body, bytes):
+            self.body = b"".join(self.body)
+        return self.body
+
+
+def error_answer(error: ApiError) -> Answer:
+    """An error as Salesforce sends it."""
+    return Answer(error.status, as_text(error.body()))
+
+
+def _json(value: Any, status: int = 200) -> Answer:
+    return Answer(status, as_text(value))
+
+
+def release_label(version: int) -> str:
+    """``Spring '26`` for 66."""
+    number = version - 31  # 31.0 is Summer '14
+    year = 14 + (number + 1) // 3
+    season = SEASONS[(number + 1) % 3]
+    if season == "Winter":
+        year += 1
+    return f"{season} '{year:02d}"
+
+
+Handler = Callable[..., Answer]
+
+
+class Routes:
+    """The API of one org."""
+
+    def __init__(self, org: SimulatedOrg) -> None:
+        self.org = org
+        v = r"/services/data/v(?P<version>\d+\.\d)"
+        self._table: list[tuple[str, str, re.Pattern[str], Handler]] = [
+            (method, name, re.compile(pattern + "/?"), handler)
+            for method, name, pattern, handler in (
+                ("GET", "resources", v, self.resources),
+                ("GET", "sobjects", v + "/sobjects", self.describe_global),
+                ("GET", "describe", v + r"/sobjects/(?P<name>\w+)/describe", self.describe),
+                ("GET", "basic", v + r"/sobjects/(?P<name>\w+)", self.basic),
+                ("GET", "row", v + r"/sobjects/(?P<name>\w+)/(?P<row>\w{15,18})", self.row),
+                ("GET", "limits", v + "/limits", self.limits),
+                ("GET", "record_count", v + "/limits/recordCount", self.record_count),
+                ("GET", "query", v + "/query", self.query),
+                ("GET", "queryall", v + "/queryAll", self.query_all),
+                ("GET", "query.more", v + r"/query/(?P<locator>[\w-]+)", self.query_more),
+                ("POST", "composite", v + "/composite", self.composite),
+                ("POST", "composite", v + "/composite/batch", self.composite_batch),
+                ("POST", "bulk.create", v + "/jobs/query", self.bulk_create),
+                ("GET", "bulk.list", v + "/jobs/query", self.bulk_list),
+                ("GET", "bulk.poll", v + r"/jobs/query/(?P<job>\w+)", self.bulk_poll),
+                ("PATCH", "bulk.abort", v + r"/jobs/query/(?P<job>\w+)", self.bulk_abort),
+                ("DELETE", "bulk.delete", v + r"/jobs/query/(?P<job>\w+)", self.bulk_delete),
+                ("GET", "bulk.results", v + r"/jobs/query/(?P<job>\w+)/results",
+                 self.bulk_results),
+                ("GET", "bulk.pages", v + r"/jobs/query/(?P<job>\w+)/resultPages",
+                 self.bulk_pages),
+            )
+        ]
+
+    # -- which endpoint -----------------------------------------------------------------
+
+    def match(self, request: Request) -> tuple[str, Handler | None, dict[str, str]]:
+        """Endpoint name, handler and path parts of a request."""
+        path = request.path
+        if path.rstrip("/") == "/services/data":
+            return "versions", self.versions, {}
+        if path == "/services/oauth2/token":
+            return "token", self.token, {}
+        if path == "/services/oauth2/revoke":
+            return "revoke", self.revoke, {}
+        if path == "/services/oauth2/userinfo":
+            return "userinfo", self.userinfo, {}
+        for method, name, pattern, handler in self._table:
+            found = pattern.fullmatch(path)
+            if found and method == request.method:
+                return name, handler, found.groupdict()
+        return "unknown", None, {}
+
+    def object_of(self, endpoint: str, request: Request, parts: dict[str, str]) -> str:
+        """The object a request is about, for the fault selectors."""
+        try:
+            if endpoint in ("describe", "basic", "row"):
+                return parts["name"]
+            if endpoint in ("query", "queryall"):
+                return parse(request.params.get("q", "")).object
+            if endpoint == "query.more":
+                return self.org.cursors.object_of(parts["locator"])
+            if endpoint == "bulk.create":
+                return parse(request.json()["query"]).object
+            if endpoint.startswith("bulk.") and "job" in parts:
+                return self.org.jobs.get(parts["job"]).object
+        except (ApiError, KeyError, TypeError, AttributeError):
+            pass
+        return ""
+
+    OPEN = frozenset({"versions", "token", "revoke"})
+
+    def admit(self, endpoint: str, request: Request) -> None:
+        """Session and quota (REST API guide, Status Codes)."""
+        if endpoint in self.OPEN:
+            return
+        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() not in ("bearer", "oauth") or not self.org.token_valid(token.strip()):
+            raise ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
+        if endpoint == "userinfo":
+            return
+        if self.org.used() >= self.org.api_daily_limit:
+            raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
+        self.org.count_call()
+
+    def answer(
+        self, endpoint: str, handler: Handler | None, request: Request, parts: dict[str, str]
+    ) -> Answer:
+        """Admit a request and answer it."""
+        try:
+            self.admit(endpoint, request)
+        except ApiError as error:
+            return error_answer(error)
+        return self.handle(endpoint, handler, request, parts)
+
+    def handle(
+        self, endpoint: str, handler: Handler | None, request: Request, parts: dict[str, str]
+    ) -> Answer:
+        """Answer one admitted request; errors become their bodies."""
+        try:
+            version = parts.get("version") or _version_in(request.path)
+            if version is not None:
+                number = float(version)
+                if number < OLDEST_VERSION:
+                    raise ApiError(410, "UNSUPPORTED_API_VERSION",
+                                   f"API version {version} is not supported any more")
+                if number > NEWEST_VERSION or number != int(number):
+                    raise not_found()
+            if handler is None:
+                self._refuse_writes(request)
+                raise not_found()
+            return handler(request, **parts)
+        except ApiError as error:
+            if endpoint == "token":
+                return _json({"error": error.code, "error_description": error.message},
+                             error.status)
+            return error_answer(error)
+
+    def _refuse_writes(self, request: Request) -> None:
+        if request.method in ("GET", "HEAD"):
+            return
+        if re.search(r"/sobjects/|/composite/|/jobs/ingest", request.path):
+            raise ApiError(403, "INSUFFICIENT_ACCESS",
+                           "This simulated org does not accept changes to records")
+        if request.path.startswith("/services/data/"):
+            raise ApiError(405, "METHOD_NOT_ALLOWED",
+                           f"HTTP Method '{request.method}' not allowed.")
+
+    # -- sign-in ------------------------------------------------------------------------
+
+    def versions(self, request: Request) -> Answer:
+        """``GET /services/data``: needs no session and does not count."""
+        return _json([
+            {"label": release_label(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
+            for n in range(OLDEST_VERSION, NEWEST_VERSION + 1)
+        ])
+
+    def token(self, request: Request) -> Answer:
+        """``POST /services/oauth2/token``."""
+        if request.method != "POST":
+            raise ApiError(400, "invalid_request", "must use HTTP POST")
+        form = {k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()}
+        org = self.org
+        grant = form.get("grant_type")
+        if grant not in ("client_credentials", "refresh_token"):
+            raise ApiError(400, "unsupported_grant_type", "grant type not supported")
+        if form.get("client_id") != org.client_id:
+            raise ApiError(400, "invalid_client_id", "client identifier invalid")
+        secret = form.get("client_secret")
+        if secret != org.client_secret and (grant == "client_credentials" or secret):
+            raise ApiError(400, "invalid_client", "invalid client credentials")
+        base = request.base_url
+        answer: dict[str, Any] = {}
+        if grant == "refresh_token":
+            answer["access_token"], answer["refresh_token"] = org.refresh(
+                form.get("refresh_token", "")
+            )
+        else:
+            answer["access_token"] = org.new_session()
+        answer |= {
+            "signature": "c2lnbmF0dXJlIG9mIGEgc2ltdWxhdGVkIG9yZw==",
+            "scope": "api refresh_token",
+            "instance_url": base,
+            "id": f"{base}/id/{org.organization_id}/{org.user_id}",
+            "token_type": "Bearer",
+            "issued_at": str(int(org.now() * 1000)),
+            "api_instance_url": base,
+        }
+        return _json(answer)
+
+    def revoke(self, request: Request) -> Answer:
+        """``POST /services/oauth2/revoke``."""
+        form = {**request.params, **{
+            k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()
+        }}
+        if not self.org.revoke(form.get("token", "")):
+            return _json({"error": "unsupported_token_type",
+                          "error_description": "this token type is not supported"}, 400)
+        return Answer(200, b"")
+
+    def userinfo(self, request: Request) -> Answer:
+        """``GET /services/oauth2/userinfo``."""
+        org, base = self.org, request.base_url
+        table = org.tables.tables["User"]
+        user = {n: table.value(table.changes, n, 0) for n in
+                ("Username", "Name", "FirstName", "LastName", "Email")}
+        org15 = org.organization_id[:15]
+        data = f"{base}/services/data/v{{version}}/"
+        return _json({
+            "sub": f"{base}/id/{org.organization_id}/{org.user_id}",
+            "user_id": org.user_id,
+            "organization_id": org.organization_id,
+            "preferred_username": user["Username"],
+            "nickname": "integration",
+            "name": user["Name"],
+            "email": user["Email"],
+            "email_verified": True,
+            "given_name": user["FirstName"],
+            "family_name": user["LastName"],
+            "zoneinfo": "Europe/Berlin",
+            "urls": {
+                "enterprise": f"{base}/services/Soap/c/{{version}}/{org15}",
+                "metadata": f"{base}/services/Soap/m/{{version}}/{org15}",
+                "partner": f"{base}/services/Soap/u/{{version}}/{org15}",
+                "rest": data,
+                "sobjects": data + "sobjects/",
+                "search": data + "search/",
+                "query": data + "query/",
+                "tooling_rest": data + "tooling/",
+                "custom_domain": base,
+            },
+            "active": True,
+            "user_type": "STANDARD",
+            "language": "en_US",
+            "locale": "en_US",
+            "utcOffset": 3600000,
+            "updated_at": "2026-04-01T09:00:00Z",
+            "is_salesforce_integration_user": False,
+        })
+
+    # -- schema and limits --------------------------------------------------------------
+
+    def resources(self, request: Request, version: str) -> Answer:
+        """``GET /services/data/vXX.0/``."""
+        base = f"/services/data/v{version}"
+        names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite")
+        return _json({n: f"{base}/{n}" for n in names} | {
+            "identity": f"{request.base_url}/id/{self.org.organization_id}/{self.org.user_id}"
+        })
+
+    def describe_global(self, request: Request, version: str) -> Answer:
+        """``GET /sobjects``."""
+        objects = [o.summary(version) for n in self.org.objects if (o := self.org.sobject(n))]
+        return _json({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
+
+    def describe(self, request: Request, version: str, name: str) -> Answer:
+        """``GET /sobjects/X/describe``."""
+        sobject = self.org.sobject(name)
+        if sobject is None:
+            raise not_found()
+        children = []
+        for other_name in self.org.objects:
+            other = self.org.sobject(other_name)
+            if other is None:
+                continue
+            children += [
+                {
+                    "cascadeDelete": False, "childSObject": other.name,
+                    "deprecatedAndHidden": False, "field": f.name, "junctionIdListNames": [],
+                    "junctionReferenceTo": [], "relationshipName": None,
+                    "restrictedDelete": False,
+                }
+                for f in other.fields if sobject.name in f.ref
+            ]
+        return _json(sobject.describe(version, children))
+
+    def basic(self, request: Request, version: str, name: str) -> Answer:
+        """``GET /sobjects/X``."""
+        sobject = self.org.sobject(name)
+        if sobject is None:
+            raise not_found()
+        return _json({"objectDescribe": sobject.summary(version), "recentItems": []})
+
+    def row(self, request: Request, version: str, name: str, row: str) -> Answer:
+        """``GET /sobjects/X/{id}``."""
+        body = row_json(self.org, name, row, request.params.get("fields", ""), version)
+        return Answer(200, body)
+
+    def limits(self, request: Request, version: str) -> Answer:
+        """``GET /limits``."""
+        org = self.org
+        left = max(0, org.api_daily_limit - org.used())
+
+        def pair(most: int, remaining: int | None = None) -> dict[str, int]:
+            return {"Max": most, "Remaining": most if remaining is None else remaining}
+
+        return _json({
+            "ConcurrentAsyncGetReportInstances": pair(200),
+            "ConcurrentSyncReportRuns": pair(20),
+            "DailyApiRequests": pair(org.api_daily_limit, left),
+            "DailyAsyncApexExecutions": pair(250_000),
+            "DailyBulkApiBatches": pair(15_000),
+            "DailyBulkV2QueryFileStorageMB": pair(976_562),
+            "DailyBulkV2QueryJobs": pair(org.bulk_jobs_per_day,
+                                         org.bulk_jobs_per_day - org.jobs.made_today()),
+            "DataStorageMB": pair(20_480, 9_000),
+            "FileStorageMB": pair(40_960, 31_000),
+            "HourlyODataCallout": pair(1000),
+            "SingleEmail": pair(5000),
+        })
+
+    def record_count(self, request: Request, version: str) -> Answer:
+        """``GET /limits/recordCount``: cached, without deleted, archived and companion rows."""
+        wanted = request.params.get("sObjects")
+        names = [n.strip() for n in wanted.split(",")] if wanted else self.org.objects
+        out = []
+        for name in names:
+            sobject = self.org.sobject(name)
+            if sobject is None or not sobject.queryable or sobject.associate or sobject.big:
+                continue
+            table = self.org.tables.tables[sobject.name]
+            out.append({"name": sobject.name, "count": table.visible_before(
+                table.first_changes, table.rows)})
+        return _json({"sObjects": out})
+
+    # -- query --------------------------------------------------------------------------
+
+    def query(self, request: Request, version: str) -> Answer:
+        """``GET /query?q=``."""
+        return self._query(request, version, False)
+
+    def query_all(self, request: Request, version: str) -> Answer:
+        """``GET /queryAll?q=``."""
+        return self._query(request, version, True)
+
+    def _query(self, request: Request, version: str, everything: bool) -> Answer:
+        text = request.params.get("q")
+        if text is None:
+            raise ApiError(400, "MALFORMED_QUERY", "A query string has to be specified")
+        options = request.headers.get("Sforce-Query-Options", "")
+        return Answer(200, self.org.cursors.first(text, everything, version, options))
+
+    def query_more(self, request: Request, version: str, locator: str) -> Answer:
+        """``GET /query/{locator}``, for queryAll too."""
+        return Answer(200, self.org.cursors.next(locator, version))
+
+    # -- composite ----------------------------------------------------------------------
+
+    def _sub(self, request: Request, method: str, url: str) -> tuple[str, Answer]:
+        path, _, query = url.partition("?")
+        inner = Request(method, url, unquote(path), query, request.headers, b"",
+                        request.base_url, request.token)
+        endpoint, handler, parts = self.match(inner)
+        return endpoint, self.handle(endpoint, handler, inner, parts)
+
+    def composite(self, request: Request, version: str) -> Answer:
+        """``POST /composite``: 25 parts, of them five queries; counts as one call."""
+        parts = (request.json() or {}).get("compositeRequest", [])
+        if len(parts) > 25:
+            raise ApiError(400, "PROCESSING_HALTED", "Limit exceeded: 25 subrequests")
+        if sum("/query" in p.get("url", "") for p in parts) > 5:
+            raise ApiError(400, "PROCESSING_HALTED", "Limit exceeded: 5 query subrequests")
+        out = []
+        for part in parts:
+            _, answer = self._sub(request, part.get("method", "GET"), part.get("url", ""))
+            out.append({
+                "body": json.loads(answer.text() or b"null"), "httpHeaders": {},
+                "httpStatusCode": answer.status, "referenceId": part.get("referenceId"),
+            })
+        return _json({"compositeResponse": out})
+
+    def composite_batch(self, request: Request, version: str) -> Answer:
+        """``POST /composite/batch``: 25 parts, each of them counts."""
+        parts = (request.json() or {}).get("batchRequests", [])
+        if len(parts) > 25:
+            raise ApiError(400, "LIMIT_EXCEEDED", "Limit exceeded: 25 subrequests")
+        out = []
+        for part in parts:
+            url = part.get("url", "")
+            if not url.startswith("/services/data/"):
+                url = "/services/data/" + url.lstrip("/")
+            self.org.count_call()
+            _, answer = self._sub(request, part.get("method", "GET"), url)
+            out.append({"statusCode": answer.status,
+                        "result": json.loads(answer.text() or b"null")})
+        return _json({"hasErrors": any(r["statusCode"] >= 400 for r in out), "results": out})
+
+    # -- bulk ---------------------------------------------------------------------------
+
+    def bulk_create(self, request: Request, version: str) -> Answer:
+        """``POST /jobs/query``."""
+        if float(version) < 47:
+            raise not_found()
+        job = self.org.jobs.create(request.json(), version)
+        answer = _json(self.org.jobs.created_json(job))
+        answer.job = job
+        return answer
+
+    def bulk_list(self, request: Request, version: str) -> Answer:
+        """``GET /jobs/query``."""
+        return _json(self.org.jobs.list_json(version, request.params))
+
+    def bulk_poll(self, request: Request, version: str, job: str) -> Answer:
+        """``GET /jobs/query/{id}``."""
+        found = self.org.jobs.get(job)
+        self.org.jobs.poll(found)
+        answer = _json(self.org.jobs.info_json(found))
+        answer.job = found
+        return answer
+
+    def bulk_abort(self, request: Request, version: str, job: str) -> Answer:
+        """``PATCH /jobs/query/{id}``."""
+        found = self.org.jobs.get(job)
+        if request.json() != {"state": "Aborted"}:
+            raise ApiError(400, "INVALIDJOBSTATE", "The only state a query job can be set to is "
+                           "Aborted")
+        self.org.jobs.abort(found)
+        return _json(self.org.jobs.created_json(found))
+
+    def bulk_delete(self, request: Request, version: str, job: str) -> Answer:
+        """``DELETE /jobs/query/{id}``."""
+        self.org.jobs.delete(self.org.jobs.get(job))
+        return Answer(204, b"")
+
+    def bulk_results(self, request: Request, version: str, job: str) -> Answer:
+        """``GET /jobs/query/{id}/results``."""
+        found = self.org.jobs.get(job)
+        page = self.org.jobs.page(found, version, request.params)
+        headers = {"Sforce-Locator": page.locator, "Sforce-NumberOfRecords": str(page.count)}
+        return Answer(200, page.body(), "text/csv; charset=UTF-8", headers, page, found)
+
+    def bulk_pages(self, request: Request, version: str, job: str) -> Answer:
+        """``GET /jobs/query/{id}/resultPages``."""
+        found = self.org.jobs.get(job)
+        return _json(self.org.jobs.pages_json(found, version, request.params))
+
+
+def _version_in(path: str) -> str | None:
+    found = re.match(r"/services/data/v(\d+\.\d)", path)
+    return found.group(1) if found else None
