@@ -14,8 +14,8 @@ class Progress(Protocol):
     def phase(self, name: str) -> None:
         """A new stage began, in the words of the user ("Reading records", "Sealing")."""
 
-    def planned(self, objects: int) -> None:
-        """So many objects will be looked at."""
+    def planned(self, objects: int, rows_hint: int | None) -> None:
+        """So many objects will be looked at; together they hold about `rows_hint` rows."""
 
     def object_started(self, name: str, expected_rows: int | None) -> None:
         """Reading of an object began; `expected_rows` is a hint, None if unknown."""
@@ -38,7 +38,7 @@ class Silent:
 
     def phase(self, name: str) -> None: ...
 
-    def planned(self, objects: int) -> None: ...
+    def planned(self, objects: int, rows_hint: int | None) -> None: ...
 
     def object_started(self, name: str, expected_rows: int | None) -> None: ...
 

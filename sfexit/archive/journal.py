@@ -10,7 +10,7 @@ Event kinds and their data (all names of objects are API names):
 
     begun              org, api_version, made_by
     resumed            made_by, damaged pages put back …
-    planned            objects: [names] in order
+    planned            objects: [names] in order, hints: {name: approximate rows}
     described          object, fields: [names], left_out: {field: reason}
     reading            object, reading, route          a (new) reading from the start
     slice              object, reading, slice, where    "" for the whole object
@@ -51,7 +51,7 @@ _FIRST = "0" * 64
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE object (
-  name TEXT PRIMARY KEY, position INTEGER, fields TEXT, left_out TEXT,
+  name TEXT PRIMARY KEY, position INTEGER, hint INTEGER, fields TEXT, left_out TEXT,
   reading INTEGER NOT NULL DEFAULT 0, route TEXT, started TEXT, outcome TEXT
 ) WITHOUT ROWID;
 CREATE TABLE slice (
@@ -243,9 +243,12 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
         )
     elif kind == "planned":
         index.executemany(
-            "INSERT INTO object (name, position) VALUES (?, ?) "
-            "ON CONFLICT DO UPDATE SET position = excluded.position",
-            [(name, number) for number, name in enumerate(entry["objects"])],
+            "INSERT INTO object (name, position, hint) VALUES (?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET position = excluded.position, hint = excluded.hint",
+            [
+                (name, number, entry["hints"].get(name))
+                for number, name in enumerate(entry["objects"])
+            ],
         )
         index.execute("INSERT OR REPLACE INTO meta VALUES ('fact:planned', ?)", (entry["at"],))
     elif kind == "described":

@@ -59,7 +59,7 @@ def safe_names(api_names: Iterable[str]) -> dict[str, str]:
     every start of a run gives the same paths.
     """
     chosen: dict[str, str] = {}
-    taken: set[str] = set()
+    taken = {"ledger", "files"}  # resources of their own in the data package
     for name in sorted(set(api_names)):
         if not is_api_name(name):
             continue

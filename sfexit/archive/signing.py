@@ -168,8 +168,11 @@ def check_seal(bag: Path, expect_fingerprint: str | None = None) -> SealResult:
         other = f"names another key than {PUBLIC_KEY}, or more than that key"
         raw = files[RAW_SIGNATURE] or b""
         forms["raw"] = note(_verifies(public, raw, message), RAW_SIGNATURE, unsigned)
-        mini = _check_minisign(files[MINISIGN_SIGNATURE] or b"", public, message)
-        mini_key = _second_line(files[MINISIGN_KEY] or b"") == _second_line(_minisign_key(public))
+        mini_id, mini = _check_minisign(files[MINISIGN_SIGNATURE] or b"", public, message)
+        packed = _unpacked(_second_line(files[MINISIGN_KEY] or b""))
+        mini_key = (packed[:2], packed[10:]) == (b"Ed", public)
+        # The 8 bytes that minisign calls a key's id are free, but must be the same in both files.
+        mini_key = mini_key and (not mini or packed[2:10] == mini_id)
         # Both lines of each form are evaluated first, so that both files can be named.
         pair = (
             note(mini, MINISIGN_SIGNATURE, unsigned),
@@ -345,17 +348,19 @@ def _minisign(key: SigningKey, message: bytes) -> bytes:
     )
 
 
-def _check_minisign(text: bytes, public: bytes, message: bytes) -> bool:
+def _check_minisign(text: bytes, public: bytes, message: bytes) -> tuple[bytes, bool]:
+    """The key id that the signature names, and whether it holds."""
     lines = text.splitlines()
     if len(lines) != 4 or not lines[2].startswith(b"trusted comment: "):
-        return False
+        return b"", False
     packed, whole = _unpacked(lines[1]), _unpacked(lines[3])
-    if packed[:10] != b"ED" + _key_id(public):
-        return False
     signature, trusted = packed[10:], lines[2][len(b"trusted comment: ") :]
-    return _verifies(public, signature, hashlib.blake2b(message).digest()) and _verifies(
-        public, whole, signature + trusted
+    holds = (
+        packed[:2] == b"ED"
+        and _verifies(public, signature, hashlib.blake2b(message).digest())
+        and _verifies(public, whole, signature + trusted)
     )
+    return packed[2:10], holds
 
 
 def _second_line(text: bytes) -> bytes:
@@ -364,10 +369,12 @@ def _second_line(text: bytes) -> bytes:
 
 
 def _unpacked(text: bytes) -> bytes:
+    """What base64 stands for; empty for anything but the one right way to write it."""
     try:
-        return base64.b64decode(text, validate=True)
+        value = base64.b64decode(text, validate=True)
     except ValueError:
         return b""
+    return value if base64.b64encode(value) == text else b""
 
 
 def _string(value: bytes) -> bytes:

@@ -90,8 +90,8 @@ class _Tally:
     def phase(self, name: str) -> None:
         self.inner.phase(name)
 
-    def planned(self, objects: int) -> None:
-        self.inner.planned(objects)
+    def planned(self, objects: int, rows_hint: int | None) -> None:
+        self.inner.planned(objects, rows_hint)
 
     def object_started(self, name: str, expected_rows: int | None) -> None:
         self.inner.object_started(name, expected_rows)
@@ -347,7 +347,9 @@ class _Run:
             data, entries = describing.describe_global(self._client)
             self._check_selection(entries)
             sealing.publish_file(self._disk, self._log, self._place.work_bag, layout.SOBJECTS, data)
-            self._log.record("planned", objects=self._biggest_first(entries))
+            hints = self._hints()
+            names = sorted((entry.name for entry in entries), key=lambda n: (-hints.get(n, 0), n))
+            self._log.record("planned", objects=names, hints=hints)
         return entries
 
     def _check_selection(self, entries: Iterable[ObjectEntry]) -> None:
@@ -364,14 +366,17 @@ class _Run:
                 "(API names are needed, as in Setup > Object Manager)"
             )
 
-    def _biggest_first(self, entries: Iterable[ObjectEntry]) -> list[str]:
-        """Names in the order of reading. recordCount is stale and partial: only a hint."""
+    def _hints(self) -> dict[str, int]:
+        """Approximate rows by object, to read the biggest first and to guess the time left.
+
+        recordCount is stale and leaves out deleted and archived rows: never a count.
+        """
         hints: dict[str, int] = {}
         with suppress(OrgRefused, Transient):
             told = self._client.get_json("/limits/recordCount")
             for one in told.get("sObjects", []):
                 hints[str(one.get("name"))] = int(one.get("count") or 0)
-        return sorted((entry.name for entry in entries), key=lambda n: (-hints.get(n, 0), n))
+        return {name: count for name, count in hints.items() if count > 0}
 
     def _about_the_org(self) -> dict[str, Any]:
         path = layout.within(self._place.work_bag, layout.ORGANIZATION)
@@ -404,13 +409,12 @@ class _Run:
 
     def _read_all(self, reader: Reader, entries: Iterable[ObjectEntry]) -> None:
         by_name = {entry.name: entry for entry in entries}
-        todo = [
-            by_name[row["name"]]
-            for row in self._log.rows(
-                "SELECT name FROM object WHERE outcome IS NULL ORDER BY position"
-            )
-        ]
-        self._tally.planned(len(todo))
+        rows = self._log.rows(
+            "SELECT name, hint FROM object WHERE outcome IS NULL ORDER BY position"
+        )
+        todo = [by_name[row["name"]] for row in rows]
+        hint = sum(row["hint"] or 0 for row in rows)
+        self._tally.planned(len(todo), hint or None)
         self._tally.phase("Reading records")
         later = self._round(reader, todo, last=False)
         if later:

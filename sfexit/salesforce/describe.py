@@ -39,8 +39,8 @@ def parse_global(body: bytes) -> tuple[ObjectEntry, ...]:
     """
     try:
         answer = json.loads(body.decode("utf-8-sig"))
-    except ValueError as error:
-        raise DamagedAnswer("The org's list of objects is not JSON.") from error
+    except (ValueError, RecursionError):
+        raise DamagedAnswer("The org's list of objects is not whole JSON.") from None
     listed = answer.get("sobjects") if isinstance(answer, dict) else None
     if not isinstance(listed, list):
         raise DamagedAnswer("The org's list of objects is not a list.")

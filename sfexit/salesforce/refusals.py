@@ -94,6 +94,10 @@ def clean(text: object) -> str:
     return printable(redact(str(text)))
 
 
+def _reason(text: object) -> str:
+    return clean(text) or "no explanation given"
+
+
 def read_error(body: bytes, content_type: str = "") -> ErrorBody:
     """Find code and reason in any body; never raises."""
     text = body.decode("utf-8", "replace").strip()
@@ -104,11 +108,11 @@ def read_error(body: bytes, content_type: str = "") -> ErrorBody:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError):
-        return ErrorBody("", clean(text))
+        return ErrorBody("", _reason(text))
     if isinstance(data, list):
         data = data[0] if data else {}
     if isinstance(data, str):
-        return ErrorBody("", clean(data))
+        return ErrorBody("", _reason(data))
     if not isinstance(data, dict):
         return ErrorBody("", "no explanation given")
     code = ""
@@ -119,7 +123,7 @@ def read_error(body: bytes, content_type: str = "") -> ErrorBody:
     reason = "no explanation given"
     for key in ("message", "exceptionMessage", "error_description"):
         if isinstance(data.get(key), str) and data[key]:
-            reason = clean(data[key])
+            reason = _reason(data[key])
             break
     return ErrorBody(code, reason)
 

@@ -49,7 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
             "client_secret": org.client_secret,
             "organization_id": org.organization_id,
         }
-        print(json.dumps(line), flush=True)
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
         if not given.ignore_stdin:
             threading.Thread(target=watch, daemon=True).start()
         stop.wait()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .csvtext import DELIMITERS, LINE_ENDINGS, cell
 from .errors import ApiError, not_found
 from .ids import IdSpace
-from .schema import COMPOUND, SObject
+from .schema import COMPOUND
 from .select import Selection, bind, find_object
 from .soql import parse
 
@@ -180,11 +180,11 @@ class BulkJobs:
             if error.message.startswith("Implementation restriction"):
                 raise ApiError(400, "API_ERROR", error.message) from None
             raise
-        self._check_columns(sobject, selection)
+        self._check_columns(selection)
         return selection
 
     @staticmethod
-    def _check_columns(sobject: SObject, selection: Selection) -> None:
+    def _check_columns(selection: Selection) -> None:
         for source in selection.sources:
             kind = source.field.type
             if kind in COMPOUND:
@@ -369,7 +369,7 @@ class BulkJobs:
         base = f"/services/data/v{version}/jobs/query/{job.id}"
         size = self.org.bulk_page_rows
         ordinal = _ordinal(params["locator"]) if params.get("locator") else 0
-        links = []
+        links: list[dict[str, str]] = []
         while len(links) < 5 and (ordinal < job.rows or ordinal == 0):
             link = f"{base}/results"
             links.append({"resultUrl": f"{link}?locator={locator_text(ordinal)}&maxRecords={size}"})

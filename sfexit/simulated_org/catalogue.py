@@ -588,7 +588,7 @@ def _custom() -> list[SObject]:
             Measured__c datetime gen=when required
             Reading__c double(18,4)
             """,
-            system="big", fixed=200, flags=("createable", "updateable"),
+            system="big", fixed=60, flags=("createable", "updateable"),
         ),
         make(
             "Remote__x", "x01",
@@ -717,17 +717,17 @@ def _odd() -> list[SObject]:
             KeyPrefix string(3) gen=null
             IsQueryable boolean
             """,
-            "", fixed=50,
+            "", fixed=0,
         ),
         _catalogue(
             "FieldDefinition", "4fe",
             """
-            DurableId string(160) gen=durable:Account.F required
-            QualifiedApiName string(70) gen=seq:Field_
-            EntityDefinitionId ref(EntityDefinition) gen=entities rel=EntityDefinition
-            DataType string(80)
+            DurableId string(160) gen=fields:durable required
+            QualifiedApiName string(70) gen=fields:name
+            EntityDefinitionId ref(EntityDefinition) gen=fields:entity rel=EntityDefinition
+            DataType string(80) gen=fields:type
             """,
-            "EntityDefinitionId,DurableId", fixed=50,
+            "EntityDefinitionId,DurableId", fixed=0,
         ),
         _catalogue(
             "PicklistValueInfo", "4pv",
@@ -759,7 +759,8 @@ def _odd() -> list[SObject]:
             fixed=25, id_prefix="0RE",
         ),
         _unsupported(
-            "RecentlyViewed", "", "Name string(255) gen=product\nType string(40) gen=const:Account\n"
+            "RecentlyViewed", "",
+            "Name string(255) gen=product\nType string(40) gen=const:Account\n"
             "LastViewedDate datetime",
             fixed=5, id_prefix="0RV", retrieveable=False,
         ),

@@ -177,7 +177,12 @@ class Stamp(Plain):
     """A datetime that rises with the row number, plus a repeating delay."""
 
     def __init__(
-        self, start: int, span: int, rows: int, delays: Sequence[int] = (0,), last: int | None = None
+        self,
+        start: int,
+        span: int,
+        rows: int,
+        delays: Sequence[int] = (0,),
+        last: int | None = None,
     ) -> None:
         self.start = start
         self.span = span

@@ -5,7 +5,7 @@ Bulk API guide, "Valid CSV Record Rows" and "Get Results for a Query Job".
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 DELIMITERS = {
     "BACKQUOTE": "`",
@@ -32,7 +32,7 @@ def line(values: Iterable[str | None], delimiter: str = ",") -> str:
     return delimiter.join([cell(value) for value in values])
 
 
-def split_rows(text: str, delimiter: str = ",") -> list[str]:
+def split_rows(text: str) -> list[str]:
     """Cut well-formed result text into rows (each with its line end), minding quotes."""
     rows: list[str] = []
     start = 0
@@ -61,8 +61,3 @@ def split_cells(row: str, delimiter: str = ",") -> list[str]:
             start = position + 1
     cells.append(row[start:])
     return cells
-
-
-def join_rows(rows: Sequence[str]) -> str:
-    """Rows back to text."""
-    return "".join(rows)

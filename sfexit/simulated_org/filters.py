@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from .columns import Value
 from .errors import ApiError
@@ -26,7 +26,7 @@ def _bad_type(text: str, f: Field, at: int, wanted: str, quoted: bool) -> ApiErr
 
 def _date_word(word: str, now: float) -> tuple[datetime, datetime] | None:
     """First and last moment of a date literal (SOQL guide, Date Formats and Date Literals)."""
-    today = datetime.fromtimestamp(now, timezone.utc).replace(
+    today = datetime.fromtimestamp(now, UTC).replace(
         hour=0, minute=0, second=0, microsecond=0
     )
     day = timedelta(days=1)
@@ -50,7 +50,7 @@ def _date_word(word: str, now: float) -> tuple[datetime, datetime] | None:
 def _moment(text: str) -> str:
     """A datetime literal as canonical UTC text."""
     plain = text.replace(" ", "+")
-    moment = datetime.fromisoformat(plain.replace("Z", "+00:00")).astimezone(timezone.utc)
+    moment = datetime.fromisoformat(plain.replace("Z", "+00:00")).astimezone(UTC)
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
@@ -154,8 +154,12 @@ def test_for(
         raise ApiError(400, "INVALID_FIELD", located(
             statement, condition.at, "invalid operator on boolean field"))
     if wanted is None:
-        return lambda v: False
+        return _never
     return _ordered(op, key, wanted)
+
+
+def _never(_: Value) -> bool:
+    return False
 
 
 def _ordered(op: str, key: _Key, wanted: object) -> Test:

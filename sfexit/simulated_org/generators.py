@@ -1,5 +1,6 @@
 """Which column kind stands behind a field: believable values by name and type."""
 
+# ruff: noqa: ARG001 (all makers share one signature)
 from __future__ import annotations
 
 import random
@@ -195,7 +196,8 @@ def _last(table: Table, f: Field, rng: random.Random, _: str) -> Column:
 
 def _email(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     inner = col.Template(
-        _shuffled(rng, w.ASCII_FIRST, 61), ".", _shuffled(rng, w.ASCII_LAST, 67), str, "@mail.example"
+        _shuffled(rng, w.ASCII_FIRST, 61), ".", _shuffled(rng, w.ASCII_LAST, 67), str,
+        "@mail.example",
     )
     return inner if not f.nillable else col.Sometimes(inner, 9, 4)
 
@@ -301,6 +303,18 @@ def _entities(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     return col.Pool(list(table.org.tables))
 
 
+def _fields(table: Table, f: Field, rng: random.Random, what: str) -> Column:
+    """One row for each field of each object, hidden and dropped ones too."""
+    out: list[Value] = []
+    for name, other in table.org.tables.items():
+        for one in other.sobject.fields:
+            out.append({
+                "durable": f"{name}.{one.name}", "name": one.name, "entity": name,
+                "type": one.type,
+            }[what])
+    return col.Pool(out)
+
+
 Maker = Callable[[Table, Field, random.Random, str], Column]
 _BY_GEN: dict[str, Maker] = {
     "address": _address,
@@ -312,6 +326,7 @@ _BY_GEN: dict[str, Maker] = {
     "email": _email,
     "entities": _entities,
     "every": _every,
+    "fields": _fields,
     "false": _false,
     "first": _first,
     "hash": _hash,

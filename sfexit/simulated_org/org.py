@@ -34,8 +34,12 @@ def plan_rows(
             out[o.name] = max(12, min(3000, round(rows * o.weight)))
         else:
             out[o.name] = 0
+    # catalogue rows are schema, not data: they come on top of the rows asked for
+    catalogue = {"EntityDefinition": len(objects),
+                 "FieldDefinition": sum(len(o.fields) for o in objects)}
     weighted = [o for o in objects if o.fixed is None and o.name != "User" and o.weight]
     left = max(rows - sum(out.values()), len(weighted))
+    out.update({name: n for name, n in catalogue.items() if name in out})
     if only is not None:
         out[only] = left
         return out
@@ -69,7 +73,7 @@ class SimulatedOrg:
         query_all_files: bool = False,
         hidden_fields: Mapping[str, tuple[str, ...]] | None = None,
         client_id: str = "simulated-client",
-        client_secret: str = "simulated-secret",
+        client_secret: str = "simulated-secret",  # noqa: S107 (opens nothing real)
         objects: list[SObject] | None = None,
     ) -> None:
         self.seed = seed

@@ -157,7 +157,7 @@ def _fold(item: Item, f: Field | None, values: list[Value], count: int) -> str:
     return java_double(total if item.function == "sum" else total / len(known))
 
 
-def _aggregate(s: Selection, version: str) -> bytes:
+def _aggregate(s: Selection) -> bytes:
     query = s.query
     groups: dict[tuple[Value, ...], list[list[Value]]] = {}
     counts: dict[tuple[Value, ...], int] = {}
@@ -234,7 +234,7 @@ class Cursors:
         if s.query.count_only:
             return _page(s.count, True, None, [])
         if s.query.aggregate:
-            return _aggregate(s, version)
+            return _aggregate(s)
         batch = min(self.org.rest_page_rows, s.sobject.page_rows, _wish(options))
         reified = s.sobject.refusal is not None and s.sobject.refusal.reified
         if reified or s.count <= batch:

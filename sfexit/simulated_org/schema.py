@@ -438,9 +438,7 @@ def make(
     fields += body
     if system in ("full", "nodelete"):
         fields += [*CREATED, *MODIFIED, MODSTAMP]
-    elif system == "history":
-        fields += [CREATED[1], CREATED[0]]
-    elif system == "big":
+    elif system == "history" or system == "big":
         fields += [CREATED[1], CREATED[0]]
     id_prefix = more.pop("id_prefix", prefix) or "zzz"
     return SObject(

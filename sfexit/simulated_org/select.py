@@ -4,9 +4,9 @@ but, for filtered reads, the row numbers that matched."""
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from .columns import Value
 from .csvtext import cell
@@ -26,6 +26,8 @@ NAME_FIELDS = (
     "IsActive", "ProfileId", "Type",
 )  # Object Reference, Name: the fields all targets of a polymorphic key share
 Rows = Sequence[int]
+T = TypeVar("T")
+Check = Callable[[Rows], list[bool]]
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,10 @@ class Selection:
         """Values of one column for some rows."""
         table, changes = self.table, self.changes
         out = self._pick(rows, lambda i, n: table.block(changes, source.path[0].name, i, n))
-        for step in source.path[1:]:
+        for before, step in zip(source.path, source.path[1:], strict=False):
+            if before.ref == ("EntityDefinition",) and step.name in ("QualifiedApiName",
+                                                                     "DurableId"):
+                continue  # an entity's durable id is its API name
             out = [self._parent(v, step) for v in out]
         return out
 
@@ -106,7 +111,7 @@ class Selection:
             return None
         return table.value(table.changes, f.name, row)
 
-    def _pick(self, rows: Rows, read):  # type: ignore[no-untyped-def]
+    def _pick(self, rows: Rows, read: Callable[[int, int], list[T]]) -> list[T]:
         if isinstance(rows, range):
             return read(rows.start, len(rows))
         if len(rows) == 0:
@@ -130,7 +135,7 @@ class Selection:
             ]
             return [delimiter.join(t) for t in zip(*cells, strict=True)]
 
-        return self._pick(rows, read)  # type: ignore[no-any-return]
+        return self._pick(rows, read)
 
 
 # -- checking -------------------------------------------------------------------------------
@@ -302,7 +307,7 @@ def bind(org: SimulatedOrg, query: Query, everything: bool, version: float) -> S
         raise ApiError(400, "MALFORMED_QUERY", located(
             query.text, query.items[1].at, "COUNT() must be the only element in the SELECT list"))
     sources = _expand(org, sobject, query)
-    _check_groups(query, sobject, sources, aggregates)
+    _check_groups(query, sources, aggregates)
     for item in aggregates:
         if item.path:
             resolve(org, sobject, query, item.path, item.at)
@@ -314,9 +319,7 @@ def bind(org: SimulatedOrg, query: Query, everything: bool, version: float) -> S
     return out
 
 
-def _check_groups(
-    query: Query, sobject: SObject, sources: list[Source], aggregates: list[Item]
-) -> None:
+def _check_groups(query: Query, sources: list[Source], aggregates: list[Item]) -> None:
     if query.group_by:
         grouped = {g.path.lower() for g in query.group_by}
         for item in query.items:
@@ -351,10 +354,8 @@ def _choose_rows(s: Selection) -> None:
         s.count = len(s.rows)
     if query.order_by and s.rows is not None:
         _sort(s)
-    if s.org.refusal(s.sobject, 99.0) is not None and query.where is not None:
-        refusal = s.sobject.refusal
-        if refusal is not None and refusal.reified:
-            return  # Tooling API guide: LIMIT and OFFSET are ignored on these objects
+    if s.sobject.refusal is not None and s.sobject.refusal.reified:
+        return  # Tooling API guide: LIMIT and OFFSET are ignored on these objects
     offset = query.offset or 0
     s.start = min(offset, s.count)
     s.count -= s.start
@@ -423,9 +424,8 @@ def _matching(s: Selection) -> array[int]:
     out: array[int] = array("I")
     table, changes = s.table, s.changes
     limit = None
-    if s.query.limit is not None and not s.query.aggregate:
-        if _natural(s.query):
-            limit = s.query.limit + (s.query.offset or 0)
+    if s.query.limit is not None and not s.query.aggregate and _natural(s.query):
+        limit = s.query.limit + (s.query.offset or 0)
     if wanted is not None:
         spans: Iterator[Rows] = iter([sorted(k for k in wanted if low <= k < high)])
     else:
@@ -443,7 +443,7 @@ def _matching(s: Selection) -> array[int]:
     return out
 
 
-def _checker(s: Selection, where: Expression | None):  # type: ignore[no-untyped-def]
+def _checker(s: Selection, where: Expression | None) -> Check:
     if isinstance(where, Group):
         parts = [_checker(s, part) for part in where.parts]
         if where.op == "not":

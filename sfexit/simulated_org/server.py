@@ -7,7 +7,9 @@ import ssl
 import struct
 import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from email.message import Message
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -45,6 +47,18 @@ def gzipped(parts: Iterator[bytes]) -> Iterator[bytes]:
     yield packer.flush()
 
 
+def dict_of(headers: Message[str, str]) -> Mapping[str, str]:
+    """Header lines by name, in any case."""
+    return CaseInsensitive({k.lower(): v for k, v in headers.items()})
+
+
+class CaseInsensitive(dict[str, str]):
+    """A mapping whose keys are looked up in lower case."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return super().get(key.lower(), default)
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = BUFFER
@@ -70,15 +84,11 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def finish(self) -> None:
-        try:
+        with suppress(OSError, ValueError):
             super().finish()
-        except (OSError, ValueError):
-            pass
         self.server.open_sockets.discard(self.request)
-        try:
+        with suppress(OSError):
             self.request.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
         self.request.close()
 
     # -- one request --------------------------------------------------------------------
@@ -91,7 +101,8 @@ class _Handler(BaseHTTPRequestHandler):
         scheme = "https" if self.server.tls else "http"
         host = self.headers.get("Host") or front.netloc
         request = Request(
-            self.command, self.path, unquote(path), query, self.headers, body, f"{scheme}://{host}"
+            self.command, self.path, unquote(path), query, dict_of(self.headers), body,
+            f"{scheme}://{host}",
         )
         size = len(self.path) + sum(len(k) + len(v) + 4 for k, v in self.headers.items())
         endpoint, handler, parts = front.routes.match(request)
@@ -336,10 +347,8 @@ class SimulatedServer:
         self._server.shutdown()
         self._server.server_close()
         for open_socket in list(self._server.open_sockets):
-            try:
+            with suppress(OSError):
                 open_socket.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._thread.join(5)
 
     @property

@@ -192,18 +192,16 @@ class _Parser:
             self.n -= 1
             self.unexpected()
         out.object, out.object_at = source.text, source.at
-        if self.word("as"):
-            self.name()
-        elif self.peek().kind == "name" and self.peek().text.lower() not in _RESERVED:
-            self.name()
+        self.word("as")
+        self._alias()
         if self.word("using", "scope"):
             out.scope = self.name().text
         if self.word("where"):
             out.where = self.expression()
-        if self.word("with"):
-            if not (self.word("security_enforced") or self.word("user_mode")
-                    or self.word("system_mode")):
-                self.unexpected()
+        if self.word("with") and not self._one_of(
+            "security_enforced", "user_mode", "system_mode"
+        ):
+            self.unexpected()
         if self.word("group", "by"):
             out.group_by.append(self.item())
             while self.sign(","):
@@ -218,13 +216,15 @@ class _Parser:
             out.limit = self.integer()
         if self.word("offset"):
             out.offset = self.integer()
-        if self.word("for"):
-            if not (self.word("view") or self.word("reference") or self.word("update")):
-                self.unexpected()
+        if self.word("for") and not self._one_of("view", "reference", "update"):
+            self.unexpected()
         self.word("all", "rows")
         if not nested and self.peek().kind != "end":
             self.unexpected()
         return out
+
+    def _one_of(self, *words: str) -> bool:
+        return any(self.word(word) for word in words)
 
     def integer(self) -> int:
         token = self.next()
@@ -251,7 +251,7 @@ class _Parser:
             function = token.text.lower()
             if function == "count" and self.sign(")"):
                 return Item("count", "", token.at, "count", self._alias())
-            inner = self.name()
+            inner = self.next() if function == "fields" else self.name()
             self.need_sign(")")
             if function == "fields":
                 return Item("fields", inner.text.upper(), token.at)
@@ -326,7 +326,7 @@ class _Parser:
             self.need_sign(")")
             return Condition(token.text, text, tuple(values), token.at)
         self.n -= 1
-        self.unexpected()
+        return self.unexpected()
 
     def literal(self) -> Literal:
         token = self.next()
@@ -346,7 +346,7 @@ class _Parser:
                 return Literal("boolean", lower, token.at)
             return Literal("word", token.text.upper(), token.at)
         self.n -= 1
-        self.unexpected()
+        return self.unexpected()
 
 
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}

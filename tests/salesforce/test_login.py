@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import sys
 import threading
 from pathlib import Path
@@ -224,7 +223,7 @@ def test_netrc_adds_nothing_to_the_sign_in(
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine acme.my.salesforce.com login me password pw\n")
-    os.chmod(netrc, 0o600)
+    netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
     org.post(TOKEN_URL, json=token_answer())
     credential = credential_from_environment(APP)

@@ -64,6 +64,10 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 SUFFIX = {"".join(str(n >> i & 1) for i in range(5)): LETTERS[n] for n in range(32)}
 
 
+# What Python raises when a file is not of the form that the code relies on.
+UNREADABLE = (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
+
+
 class Damage(Exception):
     """A file is not, to its end, what it should be."""
 
@@ -172,9 +176,12 @@ class Ids:
             key = identifier.encode("ascii")
             dealt.setdefault(zlib.crc32(key) % BUCKETS, []).append(key + page.to_bytes(4, "big"))
         self.seen = {}
-        for number, records in dealt.items():
-            with (self.folder / str(number)).open("ab") as file:
-                file.write(b"".join(records))
+        try:
+            for bucket, records in dealt.items():
+                with (self.folder / str(bucket)).open("ab") as file:
+                    file.write(b"".join(records))
+        except OSError as error:
+            raise CannotCheck(f"no room for temporary files, set TMPDIR: {error}") from error
 
     def finish(self) -> None:
         if any(self.folder.iterdir()):
@@ -241,7 +248,7 @@ class Check:
             return step(*given)
         except Damage as damage:
             self.find(path, str(damage))
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             self.find(path, f"cannot be read as what it should be: {error!r:.200}")
         return None
 
@@ -255,7 +262,7 @@ class Check:
             return raw.readall() or b""
 
     def run(self) -> None:
-        self.walk()
+        self.attempt("./", self.walk)
         self.attempt(INFO, self.read_info)
         self.attempt(TAGMANIFEST, self.check_tags)
         self.attempt(MANIFEST, self.read_manifest)
@@ -447,6 +454,8 @@ class Check:
                 self.check_sums(name, resource["rows"], paths)
             if wanted in (None, name) and not self.options.quick:
                 self.attempt(PACKAGE, self.read_table, name, resource, paths, own)
+        if not {"ledger", "files"} <= names:
+            self.find(PACKAGE, "lacks the resource `ledger` or `files`")
         if wanted and wanted not in names:
             raise CannotCheck(f"this archive has no table {wanted}")
         for name, line in self.ledger.items():
@@ -591,7 +600,7 @@ class Check:
         if found:
             with Path(file).open("rb") as given:
                 done = subprocess.run(  # noqa: S603
-                    [found, *arguments], stdin=given, capture_output=True, timeout=60
+                    [found, *arguments], stdin=given, capture_output=True
                 )
             if done.returncode == 0:
                 return True
@@ -658,4 +667,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a console that cannot show every letter
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(main())

@@ -1,0 +1,117 @@
+"""The root command. Subcommands are imported only when they are used, so that help is instant."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+import sfexit
+from sfexit.commands import _exit
+from sfexit.errors import SfexitError
+
+#: name → (module, one line for the list of commands)
+COMMANDS = {
+    "export": ("sfexit.commands.export", "Take everything out of the org into a sealed archive."),
+    "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
+    "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),
+}
+
+
+class _Lazy(click.Group):
+    """Knows its commands by name and loads the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[name][0]).command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        import difflib
+
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            if not close:
+                raise
+            told = f"{error.message} Did you mean '{close[0]}'?"
+            raise click.UsageError(told, ctx) from error
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Lazy,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog=(
+        "\b\nExamples:\n"
+        "  sfexit demo                    see the whole thing work, offline\n"
+        "  sfexit export acme-exit        take everything; run it again to go on\n"
+        "  sfexit export --help           how to name the org and what can be chosen\n"
+    ),
+)
+@click.version_option(sfexit.__version__, prog_name="sfexit")
+def root() -> None:
+    """Take a company out of Salesforce: export everything, prove it, leave on time.
+
+    People read stderr, programs read stdout (--json). Reading is the default: no command here
+    changes the org. Exit codes: docs/exit-codes.md.
+    """
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; returns the exit code. Never ends in a traceback."""
+    from sfexit import redaction
+
+    redaction.install()
+    os.umask(0o077)  # archives hold the customer's data: nobody else may read what is made
+    try:
+        result: Any = root.main(list(arguments), prog_name="sfexit", standalone_mode=False)
+        return result if isinstance(result, int) else _exit.DONE
+    except click.exceptions.Exit as leaving:
+        return leaving.exit_code
+    except click.Abort:
+        return _exit.INTERRUPTED
+    except click.ClickException as error:
+        error.show(file=sys.stderr)
+        return _exit.USAGE
+    except SfexitError as error:
+        _say(error.message)
+        return _exit.code_of(error)
+    except KeyboardInterrupt:
+        _say("stopped; run the same command again to go on")
+        return _exit.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output went away (`sfexit … | head`); there is nobody to tell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - lives until the exit
+        return _exit.ERROR
+    except Exception as error:
+        _say(
+            f"an error inside sfexit ({type(error).__name__}: {redaction.redact(str(error))}); "
+            "what was published is kept. Please report it with the output of "
+            "SFEXIT_TRACEBACK=1 and the same command"
+        )
+        if os.environ.get("SFEXIT_TRACEBACK"):
+            import traceback
+
+            click.echo(redaction.redact(traceback.format_exc()), err=True)
+        return _exit.ERROR
+
+
+def _say(sentence: str) -> None:
+    from sfexit.redaction import printable, redact
+
+    click.echo(f"sfexit: {printable(redact(sentence), 2000)}", err=True)
