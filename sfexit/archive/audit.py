@@ -27,7 +27,8 @@ from sfexit.gzipped import Gunzip
 
 _READ_BYTES = 1 << 18
 _IDS_A_BUCKET = 200_000  # 200,000 ids in a set take about 20 MB
-_MOST_BUCKETS = 256  # each is an open file
+_MOST_BUCKETS = 256
+_ID_BYTES = 18
 _KEEP = 64  # of a long stretch without a row start only its beginning matters
 
 
@@ -170,43 +171,46 @@ class DistinctIds:
         self._seen: set[bytes] | None = set() if self._count == 1 else None
         self._folder = folder
         self._temporary: TemporaryDirectory[str] | None = None
-        self._files: list[io.BufferedWriter] = []
 
     def __enter__(self) -> DistinctIds:
         if self._seen is None:
             # Inside the home, never /tmp: ids are the customer's data.
             self._temporary = TemporaryDirectory(dir=self._folder, prefix="ids-")
-            root = Path(self._temporary.name)
-            self._files = [(root / f"{n:03d}").open("wb") for n in range(self._count)]
         return self
 
     def __exit__(self, *_: object) -> None:
-        for handle in self._files:
-            handle.close()
         if self._temporary is not None:
             self._temporary.cleanup()
 
     def add(self, ids: Sequence[bytes]) -> None:
-        """Take ids of 18 bytes."""
+        """Take the ids of a page."""
         if self._seen is not None:
             self._seen.update(ids)
             return
-        dealt: list[list[bytes]] = [[] for _ in range(self._count)]
+        dealt: dict[int, list[bytes]] = {}
         for one in ids:
-            dealt[zlib.crc32(one) % self._count].append(one)
-        for handle, part in zip(self._files, dealt, strict=True):
-            handle.write(b"".join(part))
+            # Ids have 18 characters; whatever an odd object has instead is brought to that length.
+            key = one if len(one) == _ID_BYTES else hashlib.sha256(one).digest()[:_ID_BYTES]
+            dealt.setdefault(zlib.crc32(key) % self._count, []).append(key)
+        for number, part in dealt.items():
+            # Not kept open: a process may have no more than 256 files on some systems.
+            with self._bucket(number).open("ab") as handle:
+                handle.write(b"".join(part))
 
     def count(self) -> int:
         """How many different ids came."""
         if self._seen is not None:
             return len(self._seen)
         total = 0
-        for handle in self._files:
-            handle.flush()
-            data = Path(handle.name).read_bytes()
-            total += len({data[at : at + 18] for at in range(0, len(data), 18)})
+        for number in range(self._count):
+            bucket = self._bucket(number)
+            data = bucket.read_bytes() if bucket.exists() else b""
+            total += len({data[at : at + _ID_BYTES] for at in range(0, len(data), _ID_BYTES)})
         return total
+
+    def _bucket(self, number: int) -> Path:
+        assert self._temporary is not None
+        return Path(self._temporary.name) / f"{number:03d}"
 
 
 @dataclass(frozen=True)

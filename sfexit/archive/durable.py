@@ -19,16 +19,13 @@ from typing import Protocol
 from sfexit.errors import DiskTrouble, Transient
 
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-_GONE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENODEV, errno.ENOENT, errno.ENOTDIR} | {
-    getattr(errno, name) for name in ("ESTALE", "ENXIO", "EHOSTDOWN") if hasattr(errno, name)
-}
 _WINDOWS_RETRIES = 20  # virus scanners hold fresh files for moments
 
 
 class Handle(Protocol):
     """An open file that takes bytes."""
 
-    def write(self, data: bytes, /) -> object: ...
+    def write(self, data: bytes | memoryview, /) -> int: ...
 
     def close(self) -> None: ...
 
@@ -42,20 +39,23 @@ class Disk:
         """Open a new file for writing, mode 0600; never follows or reuses what is there."""
         flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        with _telling(path):
+        with telling(path):
             return os.fdopen(os.open(path, flags, 0o600), "wb", buffering=1 << 18)
 
     def append(self, path: Path) -> Handle:
         """Open a file for appending, made with mode 0600 when it is not there."""
         flags = os.O_CREAT | os.O_APPEND | os.O_WRONLY
         flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-        with _telling(path):
+        with telling(path):
             return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
 
     def write(self, handle: Handle, data: bytes) -> None:
         """Hand bytes to the system."""
-        with _telling(None):
-            handle.write(data)
+        with telling(None):
+            left = memoryview(data)
+            while left:
+                # An unbuffered file may take less than it was given, as on a disk all but full.
+                left = left[handle.write(left) :]
 
     def sync(self, handle: Handle) -> None:
         """Return only when the bytes are on the disk, as far as the system knows.
@@ -63,7 +63,7 @@ class Disk:
         A handle whose flush failed is not usable any more: the kernel may have dropped the pages
         and a second flush would lie. Callers discard the file and begin anew.
         """
-        with _telling(None):
+        with telling(None):
             flush = getattr(handle, "flush", None)
             if flush is not None:
                 flush()
@@ -71,7 +71,7 @@ class Disk:
 
     def publish(self, part: Path, final: Path) -> None:
         """Give a flushed file its final name, for good."""
-        with _telling(final):
+        with telling(final):
             for attempt in range(_WINDOWS_RETRIES):
                 try:
                     part.replace(final)
@@ -86,7 +86,7 @@ class Disk:
         """Make names in `folder` durable. Windows has no such call and needs none (NTFS log)."""
         if os.name == "nt":
             return
-        with _telling(folder):
+        with telling(folder):
             descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
             try:
                 os.fsync(descriptor)
@@ -98,14 +98,21 @@ class Disk:
         if folder.is_dir():
             return
         self.make_folder(folder.parent)
-        with _telling(folder), contextlib.suppress(FileExistsError):
+        with telling(folder), contextlib.suppress(FileExistsError):
             folder.mkdir(mode=0o700)
         self.sync_folder(folder.parent)
 
     def remove(self, path: Path) -> None:
         """Remove a file if it is there."""
-        with _telling(path), contextlib.suppress(FileNotFoundError):
+        with telling(path), contextlib.suppress(FileNotFoundError):
+            if os.name == "nt":  # there a read-only file (of a seal cut short) cannot be removed
+                path.chmod(0o600)
             path.unlink()
+
+    def move(self, path: Path, target: Path) -> None:
+        """Give a file another name on the same file system."""
+        with telling(path):
+            path.rename(target)
 
     def free_bytes(self, folder: Path) -> int:
         """Free space on the file system of `folder`."""
@@ -122,11 +129,11 @@ class Disk:
                 self.sync(handle)
             finally:
                 close(handle)
+            self.publish(part, final)
         except BaseException:
             with contextlib.suppress(DiskTrouble, Transient):
                 self.remove(part)
             raise
-        self.publish(part, final)
 
 
 def close(handle: Handle) -> None:
@@ -139,8 +146,9 @@ def close(handle: Handle) -> None:
         handle.close()
 
 
-class _telling:
-    """Turns the system's errors into what the caller should do."""
+class telling:
+    """Turns the system's errors into what the caller should do: DiskTrouble, or Transient for a
+    fault of the medium."""
 
     def __init__(self, path: Path | None) -> None:
         self._where = f" ({path})" if path is not None else ""
@@ -149,7 +157,7 @@ class _telling:
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, OSError) or isinstance(error, FileExistsError):
+        if not isinstance(error, OSError):
             return
         number = error.errno
         if number in _NO_SPACE:
@@ -161,7 +169,8 @@ class _telling:
         if number == errno.EIO:
             # Whatever was being written is thrown away and fetched anew.
             raise Transient(f"the disk reported a fault while writing{self._where}") from error
-        if number in _GONE:
-            raise DiskTrouble(
-                f"the archive's disk cannot be written any more{self._where}: {error.strerror}"
-            ) from error
+        # Read-only, vanished, forbidden, or something no list foresees: none of it is worth a
+        # second try by the program.
+        raise DiskTrouble(
+            f"the archive's disk cannot be written any more{self._where}: {error.strerror or error}"
+        ) from error

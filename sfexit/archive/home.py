@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from sfexit.archive import layout
-from sfexit.archive.durable import Disk
+from sfexit.archive.durable import Disk, telling
 from sfexit.archive.layout import HomeLayout
-from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble, Locked
+from sfexit.errors import ArchiveProblem, Blocked, Locked
 
 _LONGEST_PARENT = 100  # below 260 (Windows) with the longest path inside a bag
 
@@ -45,7 +45,13 @@ def check_place(root: Path) -> None:
     nearest = root
     while not nearest.exists():
         nearest = nearest.parent
-    probe = nearest / f".sfexit-probe-{os.getpid()}"
+    for folder in (nearest, HomeLayout(root).work, HomeLayout(root).work_bag):
+        if folder.is_dir():
+            _probe(folder)
+
+
+def _probe(folder: Path) -> None:
+    probe = folder / f".sfexit-probe-{os.getpid()}{layout.PART_SUFFIX}"
     try:
         with probe.open("xb") as handle:
             handle.write(b"probe")
@@ -53,7 +59,7 @@ def check_place(root: Path) -> None:
             os.fsync(handle.fileno())
     except OSError as error:
         raise Blocked(
-            f"{nearest} cannot be written ({error.strerror}): choose another folder or "
+            f"{folder} cannot be written ({error.strerror}): choose another folder, make room or "
             "get write access to it"
         ) from error
     finally:
@@ -79,10 +85,8 @@ def locked(home: HomeLayout, disk: Disk) -> Iterator[None]:
     """Hold the home's lock. Raises Locked, naming the process that holds it."""
     disk.make_folder(home.work)
     path = home.work / layout.WORK_LOCK
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise DiskTrouble(f"{path} cannot be written: {error.strerror}") from error
+    with telling(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
     with os.fdopen(descriptor, "r+b", buffering=0) as handle:
         if not _try_lock(handle):
             raise Locked(_holder(handle, home))
@@ -211,7 +215,13 @@ def _two_orgs(root: Path, theirs: str, ours: str) -> str:
 
 
 def clear_work(home: HomeLayout) -> None:
-    """Remove the remains of a finished export. The lock file stays: it is held."""
+    """Remove the remains of a finished export. The lock file stays: it is held.
+
+    home.json goes first: without it no export is under way, however little else was removed when
+    a kill comes in between.
+    """
+    with contextlib.suppress(OSError):
+        (home.work / layout.WORK_HOME).unlink(missing_ok=True)
     for entry in home.work.iterdir():
         if entry.name in (layout.WORK_LOCK, layout.WORK_SET_ASIDE):
             continue

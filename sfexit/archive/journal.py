@@ -8,25 +8,29 @@ from the file, and `rebuild` makes a lost or damaged one anew.
 
 Event kinds and their data (all names of objects are API names):
 
-    begun              org, api_version, made_by
-    resumed            made_by, damaged pages put back …
+    begun              journal (version of this list), org, api_version, selection, made_by
+    resumed            made_by
+    recovered          made_by, bytes_cut, pages_lost, files_lost
     planned            objects: [names] in order, hints: {name: approximate rows}
     described          object, fields: [names], left_out: {field: reason}
-    reading            object, reading, route          a (new) reading from the start
-    slice              object, reading, slice, where    "" for the whole object
+    reading            object, reading, route          a (new) reading, with slice 0 for it all
     job_intent         object, reading, slice, since    server time before the job is created
     job                object, reading, slice, job_id, query, created
     job_done           object, reading, slice, rows     numberRecordsProcessed
     page               object, reading, slice, page, path, route, locator, next, rows, declared, …
-    page_lost          path                             found damaged or gone; is to be read again
-    slice_done         object, reading, slice, rows
-    slice_split        object, reading, slice           it was too much; later slices replace it
+    page_lost          path, object, reading, slice     found damaged or gone; is to be read again
+    slice_done         object, reading, slice
+    slice_split        object, reading, slice, into: {slice: where}   it was too much; its pages go
     outcome            object, + the ledger's columns
+    again              object, fresh                    its outcome does not count; `fresh`: nor do
+                                                        the pages of its reading
     file               path, sha256, bytes              any other published payload file
     file_lost          path                             found damaged or gone; is made again
     note               object, kind, text
-    sealing            generation                       before the rename
+    sealing            generation, root                 before the rename
     sealed             generation, root
+
+What must be true together is one event: a kill between two would leave half of it.
 """
 
 from __future__ import annotations
@@ -34,6 +38,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -41,12 +46,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sfexit.archive.durable import Disk, close
-from sfexit.errors import ArchiveProblem, DiskTrouble
+from sfexit.archive.durable import Disk, close, telling
+from sfexit.errors import ArchiveProblem, DiskTrouble, SfexitError
 
 Event = dict[str, Any]
 
 _SCHEMA = 1
+_PAGES_AT_ONCE = 1000
+RECOVER = "run `sfexit recover` on this home, then the same export again"
 _FIRST = "0" * 64
 _TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -61,7 +68,8 @@ CREATE TABLE slice (
 ) WITHOUT ROWID;
 CREATE TABLE page (
   path TEXT PRIMARY KEY, object TEXT, reading INTEGER, slice INTEGER, page INTEGER,
-  rows INTEGER, event TEXT NOT NULL
+  rows INTEGER, declared INTEGER, total_size INTEGER, bytes INTEGER, locator TEXT, next TEXT,
+  event TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX page_of ON page (object, reading, slice, page);
 CREATE TABLE file (path TEXT PRIMARY KEY, sha256 TEXT, bytes INTEGER) WITHOUT ROWID;
@@ -77,20 +85,25 @@ class Journal:
         self._lines = lines
         self._lock = threading.RLock()
         self._broken: BaseException | None = None
+        self._path = index
         self._index = _connect(index)
-        self._seq = int(self._meta("seq", "0"))
-        self._digest = self._meta("digest", _FIRST)
-        self._offset = int(self._meta("offset", "0"))
-        self._catch_up()
-        self._handle = disk.append(lines)
+        try:
+            self._seq = int(self._meta("seq", "0"))
+            self._digest = self._meta("digest", _FIRST)
+            self._offset = int(self._meta("offset", "0"))
+            self._catch_up()
+            self._handle = disk.append(lines)
+        except BaseException:
+            self._index.close()
+            raise
 
     # -- opening -----------------------------------------------------------------------------
 
     @classmethod
     def create(cls, disk: Disk, lines: Path, index: Path) -> Journal:
-        """Begin an empty journal; neither file may be there."""
-        _make_index(index)
+        """Begin an empty journal in place of whatever lies there."""
         disk.write_whole(lines, b"")
+        _replace_index(disk, index)
         return cls(disk, lines, index)
 
     @classmethod
@@ -100,17 +113,11 @@ class Journal:
         Raises ArchiveProblem when the index is damaged, missing or newer than this program.
         """
         if not index.exists():
-            raise ArchiveProblem(
-                f"{index} is missing, so the run cannot simply go on: "
-                "run `sfexit recover` on this home, then the same export again"
-            )
+            raise ArchiveProblem(f"{index} is missing, so the run cannot simply go on: {RECOVER}")
         try:
             return cls(disk, lines, index)
         except sqlite3.Error as error:
-            raise ArchiveProblem(
-                f"{index} is damaged ({error}): "
-                "run `sfexit recover` on this home, then the same export again"
-            ) from error
+            raise _told(error, index) from error
 
     @classmethod
     def rebuild(cls, disk: Disk, lines: Path, index: Path) -> tuple[Journal, int]:
@@ -119,14 +126,15 @@ class Journal:
         Only the longest run of lines with an unbroken chain counts; what follows is cut off, and
         the pages it spoke of are read again.
         """
-        good, size = _good_prefix(lines)
+        good, size = good_prefix(lines)
+        # Without an index no export begins, so a kill in here leads back to here.
         for leftover in (index, *_sidecars(index)):
             disk.remove(leftover)
         if good < size:
-            with lines.open("r+b") as handle:
+            with telling(lines), lines.open("r+b") as handle:
                 handle.truncate(good)
                 disk.sync(handle)
-        _make_index(index)
+        _replace_index(disk, index)
         return cls(disk, lines, index), size - good
 
     def close(self) -> None:
@@ -146,6 +154,8 @@ class Journal:
         with self._lock:
             if self._broken is not None:
                 raise DiskTrouble("the journal cannot be written any more") from self._broken
+            if event == "begun":
+                data = {"journal": _SCHEMA, **data}
             entry: Event = {
                 "seq": self._seq + 1,
                 "at": _now(),
@@ -157,11 +167,19 @@ class Journal:
             try:
                 self._disk.write(self._handle, line)
                 self._disk.sync(self._handle)
-                self._take(entry, line)
             except BaseException as error:
                 self._broken = error
+                # What a failed flush left may be readable and yet not on the disk: nobody is to
+                # find it there and believe it.
+                with contextlib.suppress(OSError):
+                    os.truncate(self._lines, self._offset)
+                raise
+            try:
+                self._take(entry, line)
+            except BaseException as error:
+                self._broken = error  # the line stands; the next start applies it
                 if isinstance(error, sqlite3.Error):
-                    raise DiskTrouble(f"the journal's index cannot be written: {error}") from error
+                    raise _told(error, self._path) from error
                 raise
             return entry
 
@@ -181,10 +199,9 @@ class Journal:
         """Apply lines that the index has not seen; cut a torn last line."""
         size = self._lines.stat().st_size if self._lines.exists() else 0
         if size < self._offset:
-            raise ArchiveProblem(
-                f"{self._lines} is shorter than it was: run `sfexit recover` on this home, "
-                "then the same export again"
-            )
+            raise ArchiveProblem(f"{self._lines} is gone or shorter than it was: {RECOVER}")
+        if size == 0:
+            return
         with self._lines.open("rb") as handle:
             handle.seek(self._offset)
             for line in handle:
@@ -193,7 +210,7 @@ class Journal:
                     break
                 self._take(entry, line)
         if size > self._offset:
-            with self._lines.open("r+b") as tail:
+            with telling(self._lines), self._lines.open("r+b") as tail:
                 tail.truncate(self._offset)
                 self._disk.sync(tail)
 
@@ -208,33 +225,54 @@ class Journal:
         with self._lock:
             return self._meta(f"fact:{key}", "") or None
 
-    def rows(self, sql: str, parameters: tuple[Any, ...] = ()) -> list[sqlite3.Row]:
+    def rows(
+        self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()
+    ) -> list[sqlite3.Row]:
         """Read from the index (tables in this module's `_TABLES`)."""
         with self._lock:
-            return self._index.execute(sql, parameters).fetchall()
+            try:
+                return self._index.execute(sql, parameters).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise _told(error, self._path) from error
 
     def pages(self, object_name: str | None = None) -> Iterator[Event]:
-        """The `page` events that count (of the current readings), by object and order."""
+        """The `page` events that count (of the current readings), by object and order.
+
+        Events may be recorded while this is read; memory stays small.
+        """
+        which = "" if object_name is None else "AND p.object = :object"
         sql = (
-            "SELECT p.event FROM page p JOIN object o ON o.name = p.object "
-            "AND o.reading = p.reading {} ORDER BY p.object, p.slice, p.page"
+            "SELECT p.object, p.slice, p.page, p.event FROM page p "  # noqa: S608 - fixed parts
+            "JOIN object o ON o.name = p.object AND o.reading = p.reading "
+            "WHERE (p.object, p.slice, p.page) > (:after, :slice, :page) "
+            f"{which} ORDER BY p.object, p.slice, p.page LIMIT {_PAGES_AT_ONCE}"
         )
-        if object_name is None:
-            found = self.rows(sql.format(""))
-        else:
-            found = self.rows(sql.format("WHERE p.object = ?"), (object_name,))
-        for row in found:
-            yield json.loads(row[0])
+        place = {"after": object_name or "", "slice": -1, "page": -1, "object": object_name}
+        while True:
+            found = self.rows(sql, place)
+            for row in found:
+                yield json.loads(row["event"])
+            if len(found) < _PAGES_AT_ONCE:
+                return
+            last = found[-1]
+            place |= {"after": last["object"], "slice": last["slice"], "page": last["page"]}
 
     @property
     def head(self) -> str:
         """SHA-256 of the last line: the digest of everything so far."""
         return self._digest
 
+    def is_whole(self) -> bool:
+        """True when the file still is what was recorded: nothing altered, cut or added."""
+        with self._lock:
+            return good_prefix(self._lines) == (self._offset, self._offset)
+
 
 def _apply(index: sqlite3.Connection, entry: Event) -> None:
     """Bring the tables up to an event. Must stay a pure function of table state and event."""
     kind = entry["event"]
+    if kind == "begun" and entry["journal"] > _SCHEMA:
+        raise ArchiveProblem(_newer("the journal of this export", entry["journal"]))
     if kind in ("begun", "sealing", "sealed"):
         facts = [(f"fact:{k}", str(v)) for k, v in entry.items() if k not in ("seq", "prev")]
         facts.append((f"fact:{kind}", entry["at"]))
@@ -262,6 +300,19 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
             "WHERE name = ?",
             (entry["reading"], entry["route"], entry["at"], entry["object"]),
         )
+        _add_slices(index, entry, {"0": ""})
+    elif kind == "slice_split":
+        place = (entry["object"], entry["reading"], entry["slice"])
+        index.execute(
+            "UPDATE slice SET state = 'split' WHERE object = ? AND reading = ? AND slice = ?", place
+        )
+        index.execute("DELETE FROM page WHERE object = ? AND reading = ? AND slice = ?", place)
+        _add_slices(index, entry, entry["into"])
+    elif kind == "again":
+        index.execute("UPDATE object SET outcome = NULL WHERE name = ?", (entry["object"],))
+        if entry["fresh"]:
+            # Without a route no reading is under way.
+            index.execute("UPDATE object SET route = NULL WHERE name = ?", (entry["object"],))
     elif kind == "outcome":
         index.execute(
             "UPDATE object SET outcome = ? WHERE name = ?",
@@ -269,10 +320,11 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
         )
     elif kind == "page":
         index.execute(
-            "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 entry["path"], entry["object"], entry["reading"], entry["slice"], entry["page"],
-                entry["rows"], json.dumps(entry, ensure_ascii=False),
+                entry["rows"], entry["declared_rows"], entry.get("total_size"), entry["bytes"],
+                entry["locator"], entry["next"], json.dumps(entry, ensure_ascii=False),
             ),
         )  # fmt: skip
     elif kind == "page_lost":
@@ -299,11 +351,18 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
         index.execute(_SLICE_EVENTS[kind], entry)
 
 
-_SLICE_EVENTS = {
-    "slice": (
+def _add_slices(index: sqlite3.Connection, entry: Event, conditions: dict[str, str]) -> None:
+    index.executemany(
         "INSERT OR REPLACE INTO slice (object, reading, slice, condition, state) "
-        "VALUES (:object, :reading, :slice, :where, 'planned')"
-    ),
+        "VALUES (?, ?, ?, ?, 'planned')",
+        [
+            (entry["object"], entry["reading"], int(number), condition)
+            for number, condition in conditions.items()
+        ],
+    )
+
+
+_SLICE_EVENTS = {
     "job_intent": (
         "UPDATE slice SET since = :since, job_id = NULL, rows = NULL, state = 'intended' "
         "WHERE object = :object AND reading = :reading AND slice = :slice"
@@ -316,12 +375,8 @@ _SLICE_EVENTS = {
         "UPDATE slice SET rows = :rows, state = 'job_done' "
         "WHERE object = :object AND reading = :reading AND slice = :slice"
     ),
-    "slice_split": (
-        "UPDATE slice SET state = 'split' "
-        "WHERE object = :object AND reading = :reading AND slice = :slice"
-    ),
     "slice_done": (
-        "UPDATE slice SET rows = :rows, state = 'done' "
+        "UPDATE slice SET state = 'done' "
         "WHERE object = :object AND reading = :reading AND slice = :slice"
     ),
 }
@@ -331,40 +386,71 @@ def _connect(index: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(
         index, check_same_thread=False, isolation_level=None, timeout=30, uri=False
     )
-    connection.row_factory = sqlite3.Row
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = FULL")
-    damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if damage != "ok":
-        connection.close()
-        raise sqlite3.DatabaseError(str(damage))
-    found = connection.execute("PRAGMA user_version").fetchone()[0]
-    if found != _SCHEMA:
-        connection.close()
+    try:
+        connection.row_factory = sqlite3.Row
+        # Before anything is written: the file of a newer version is not to be touched.
+        found = connection.execute("PRAGMA user_version").fetchone()[0]
         if found > _SCHEMA:
-            raise ArchiveProblem(
-                f"{index} was made by a newer sfexit (journal version {found}, this one knows "
-                f"{_SCHEMA}): install the newer version and run the same command again"
-            )
-        raise sqlite3.DatabaseError("it holds no journal")
+            raise ArchiveProblem(_newer(str(index), found))
+        if found != _SCHEMA:
+            raise sqlite3.DatabaseError("it holds no journal")
+        damage = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if damage != "ok":
+            raise sqlite3.DatabaseError(str(damage))
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def _make_index(index: Path) -> None:
+def _replace_index(disk: Disk, index: Path) -> None:
+    """Put an empty index in place of whatever lies there."""
     # Built under another name: a kill in between must not leave an index without its tables.
     part = index.with_name(index.name + ".part")
-    for leftover in (part, *_sidecars(part)):
-        leftover.unlink(missing_ok=True)
+    # The sidecars of another index would be taken for this one's.
+    for leftover in (part, *_sidecars(part), index, *_sidecars(index)):
+        disk.remove(leftover)
     try:
-        connection = sqlite3.connect(part)
-        with contextlib.closing(connection):
-            connection.executescript(_TABLES)
-            connection.execute(f"PRAGMA user_version = {_SCHEMA}")
-            connection.commit()
-    except sqlite3.Error as error:
-        raise DiskTrouble(f"the journal's index cannot be made: {error}") from error
-    part.chmod(0o600)
-    part.replace(index)
+        try:
+            connection = sqlite3.connect(part)
+            with contextlib.closing(connection):
+                connection.executescript(_TABLES)
+                connection.execute(f"PRAGMA user_version = {_SCHEMA}")
+                connection.commit()
+            part.chmod(0o600)
+        except sqlite3.Error as error:
+            raise _told(error, index) from error
+        disk.publish(part, index)
+    except BaseException:
+        for leftover in (part, *_sidecars(part)):
+            with contextlib.suppress(SfexitError):
+                disk.remove(leftover)
+        raise
+
+
+_DISK_CODES = {
+    sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_NOLFS,
+}  # fmt: skip
+
+
+def _told(error: sqlite3.Error, index: Path) -> SfexitError:
+    """What an error of SQLite means: trouble with the disk, or a damaged index."""
+    code = getattr(error, "sqlite_errorcode", None)
+    short = code == sqlite3.SQLITE_IOERR_SHORT_READ  # the file is cut, not the disk sick
+    if code is not None and code & 0xFF in _DISK_CODES and not short:
+        return DiskTrouble(f"the journal's index {index} cannot be used: {error}")
+    return ArchiveProblem(f"{index} is damaged ({error}): {RECOVER}")
+
+
+def _newer(what: str, version: int) -> str:
+    return (
+        f"{what} was made by a newer sfexit (journal version {version}, this one knows "
+        f"{_SCHEMA}): install the newer version and run the same command again"
+    )
 
 
 def _sidecars(index: Path) -> tuple[Path, Path]:
@@ -384,7 +470,7 @@ def _read_line(line: bytes, seq: int, previous: str) -> Event | None:
     return entry
 
 
-def _good_prefix(lines: Path) -> tuple[int, int]:
+def good_prefix(lines: Path) -> tuple[int, int]:
     """Bytes of the unbroken beginning, and the size of the whole file."""
     if not lines.exists():
         return 0, 0
@@ -398,12 +484,6 @@ def _good_prefix(lines: Path) -> tuple[int, int]:
             seq += 1
             digest = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
     return good, lines.stat().st_size
-
-
-def chain_is_whole(lines: Path) -> bool:
-    """True when every line of a journal follows from the one before."""
-    good, size = _good_prefix(lines)
-    return good == size
 
 
 def _now() -> str:

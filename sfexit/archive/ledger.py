@@ -63,9 +63,25 @@ class LedgerLine:
         raw = asdict(self)
         raw["witnesses"] = ";".join(f"{name}={count}" for name, count in self.witnesses.items())
         raw["fields_not_exported"] = ";".join(
-            f"{name}: {why}" for name, why in self.fields_not_exported.items()
+            f"{name}: {why.replace(';', ',')}" for name, why in self.fields_not_exported.items()
         )
         return ["" if raw[column] is None else str(raw[column]) for column in COLUMNS]
+
+    @classmethod
+    def from_cells(cls, row: Mapping[str, str]) -> LedgerLine:
+        """Back from a row of ledger.csv. Raises ValueError, KeyError."""
+        numbers = ("rows", "deleted_rows", "fields_exported")
+        told: dict[str, Any] = {
+            column: (int(row[column]) if row[column] else None)
+            if column in numbers
+            else row[column]
+            for column in COLUMNS
+        }
+        witnesses = (one.partition("=") for one in row["witnesses"].split(";") if one)
+        told["witnesses"] = {name: int(count) for name, _, count in witnesses}
+        left_out = (one.partition(": ") for one in row["fields_not_exported"].split(";") if one)
+        told["fields_not_exported"] = {name: why for name, _, why in left_out}
+        return cls(**told)
 
 
 def to_csv(lines: Iterable[LedgerLine]) -> bytes:

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -22,13 +21,13 @@ from typing import Any
 
 from sfexit.archive import bagit, datapackage, layout, ledger, signing
 from sfexit.archive.durable import Disk
-from sfexit.archive.journal import Journal, chain_is_whole
+from sfexit.archive.journal import RECOVER, Journal
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows
 from sfexit.catalog import Description
-from sfexit.errors import ArchiveProblem
-from sfexit.gzipped import Gzip
+from sfexit.errors import ArchiveProblem, DiskTrouble, Transient
+from sfexit.gzipped import Gzip, gunzip_all
 
 _PAGE_COLUMNS = (
     "path", "object", "reading", "slice", "page", "route", "wire_encoding", "origin", "job_id",
@@ -37,16 +36,19 @@ _PAGE_COLUMNS = (
 _JOB_COLUMNS = (
     "object", "reading", "slice", "job_id", "query", "state", "rows_processed", "created", "note",
 )  # fmt: skip
+_UNPACKED_LIMIT = 256 << 20  # the client takes no larger JSON document
 _NOTE_COLUMNS = ("at", "object", "kind", "text")
 
-# What `seal` writes itself; found in a work folder, it is the rest of a seal that was cut short.
-_WRITTEN_AT_SEAL = frozenset(
+# Found in a work folder and not in the journal, these are the rest of a step that was cut short.
+_OURS = frozenset(
     [
         layout.README, layout.VERIFY_TOOL, layout.DATAPACKAGE, layout.LEDGER, layout.FILES_INDEX,
         layout.PAGES, layout.JOBS, layout.NOTES, layout.JOURNAL, "bagit.txt", "bag-info.txt",
-        "manifest-sha256.txt", "tagmanifest-sha256.txt",
+        "manifest-sha256.txt", "tagmanifest-sha256.txt", layout.SOBJECTS, layout.ORGANIZATION,
+        layout.IDENTITY, layout.LIMITS, layout.RUN,
     ]
 )  # fmt: skip
+_FILE_TRIES = 3  # at writing a small file on a disk that reports faults
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,43 @@ def publish_file(disk: Disk, journal: Journal, bag: Path, relative: str, data: b
     if relative.endswith(".gz"):
         packer = Gzip()
         data = packer.feed(data) + packer.finish()
+    digest = hashlib.sha256(data).hexdigest()
+    before = journal.rows("SELECT sha256 FROM file WHERE path = ?", (relative,))
+    if before and before[0]["sha256"] != digest:
+        # A kill between replacing the file and recording it must not look like a stranger's hand.
+        journal.record("file_lost", path=relative)
     final = layout.within(bag, relative)
     disk.make_folder(final.parent)
-    disk.write_whole(final, data)
-    digest = hashlib.sha256(data).hexdigest()
+    write_whole(disk, final, data)
     journal.record("file", path=relative, sha256=digest, bytes=len(data))
+
+
+def write_whole(disk: Disk, final: Path, data: bytes) -> None:
+    """Publish a small file; a fault of the medium is met by writing it anew, a few times."""
+    for attempt in range(_FILE_TRIES):
+        try:
+            disk.write_whole(final, data)
+            return
+        except Transient as fault:
+            if attempt == _FILE_TRIES - 1:
+                raise DiskTrouble(fault.message) from fault
+
+
+def stored_file(journal: Journal, bag: Path, relative: str) -> bytes | None:
+    """A published file that is no page, unpacked; None unless it is there just as it was written.
+
+    What other programs did to it is never read.
+    """
+    found = journal.rows("SELECT sha256, bytes FROM file WHERE path = ?", (relative,))
+    if not found:
+        return None
+    try:
+        data = layout.within(bag, relative).read_bytes()
+    except OSError:
+        return None
+    if len(data) != found[0]["bytes"] or hashlib.sha256(data).hexdigest() != found[0]["sha256"]:
+        return None
+    return gunzip_all(data, limit_bytes=_UNPACKED_LIMIT) if relative.endswith(".gz") else data
 
 
 def sweep(home: HomeLayout, disk: Disk, journal: Journal) -> list[str]:
@@ -91,7 +125,7 @@ def sweep(home: HomeLayout, disk: Disk, journal: Journal) -> list[str]:
                 continue
             ours = (
                 relative.endswith(layout.PART_SUFFIX)
-                or relative in _WRITTEN_AT_SEAL
+                or relative in _OURS
                 or relative.startswith("seal/")
                 or _is_page_of_ours(journal, relative)
             )
@@ -100,7 +134,16 @@ def sweep(home: HomeLayout, disk: Disk, journal: Journal) -> list[str]:
                 continue
         _set_aside(home, disk, path, relative)
         strangers.append(relative)
+    prune(bag)
     return strangers
+
+
+def prune(bag: Path) -> None:
+    """Remove folders without a file: a bag has none, and `bagit` programs do not see them."""
+    for folder, _, _ in os.walk(bag, topdown=False):
+        if Path(folder) not in (bag, bag / layout.DATA):
+            with contextlib.suppress(OSError):  # not empty
+                Path(folder).rmdir()
 
 
 def _files(root: Path) -> Iterator[Path]:
@@ -136,22 +179,16 @@ def _set_aside(home: HomeLayout, disk: Disk, path: Path, relative: str) -> None:
     while target.exists() or target.is_symlink():
         number += 1
         target = folder / f"{number}_{leaf}"
-    path.rename(target)
+    disk.move(path, target)
 
 
 def damaged_files(home: HomeLayout, journal: Journal) -> list[str]:
     """Published files that are no pages and are gone or not as they were written."""
-    bad = []
-    for row in journal.rows("SELECT path, sha256, bytes FROM file"):
-        path = layout.within(home.work_bag, row["path"])
-        try:
-            data = path.read_bytes()
-        except OSError:
-            bad.append(row["path"])
-            continue
-        if len(data) != row["bytes"] or hashlib.sha256(data).hexdigest() != row["sha256"]:
-            bad.append(row["path"])
-    return bad
+    return [
+        row["path"]
+        for row in journal.rows("SELECT path FROM file ORDER BY path")
+        if stored_file(journal, home.work_bag, row["path"]) is None
+    ]
 
 
 def seal(
@@ -186,11 +223,9 @@ def seal(
             f"the ledger does not add up, so nothing was sealed ({'; '.join(wrong[:5])}): "
             "run the same command again; if it says the same, report it"
         )
-    if not chain_whole(home):
-        raise ArchiveProblem(
-            "the journal was changed by another program: run `sfexit recover` on this home, "
-            "then the same export again"
-        )
+    if not journal.is_whole():
+        raise ArchiveProblem(f"the journal was changed by another program: {RECOVER}")
+    prune(bag)
     payload: list[tuple[str, str, int]] = [
         (row["path"], row["sha256"], row["bytes"])
         for row in journal.rows("SELECT path, sha256, bytes FROM file")
@@ -199,7 +234,7 @@ def seal(
     for relative, data in _written(home, journal, lines, describe, labels, generation):
         final = layout.within(bag, relative)
         disk.make_folder(final.parent)
-        disk.write_whole(final, data)
+        write_whole(disk, final, data)
         payload.append((relative, hashlib.sha256(data).hexdigest(), len(data)))
 
     info = {
@@ -215,8 +250,8 @@ def seal(
     earlier = [number for number in home.generations() if number < generation]
     if earlier:
         info["Sfexit-Previous-Root"] = bagit.root_digest(home.bag(earlier[-1]))
-    root = bagit.write_manifests(bag, payload, info)
-    signing.seal(bag, key)
+    root = bagit.write_manifests(bag, payload, info, disk=disk)
+    signing.seal(bag, key, disk=disk)
     _freeze(bag, disk)
     journal.record("sealing", generation=generation, root=root)
     disk.make_folder(home.bags)
@@ -230,11 +265,6 @@ def seal(
         payload_files=len(payload),
         payload_bytes=sum(size for _, _, size in payload),
     )
-
-
-def chain_whole(home: HomeLayout) -> bool:
-    """True when the journal on disk is unbroken."""
-    return chain_is_whole(home.work / layout.WORK_JOURNAL)
 
 
 def _written(
@@ -349,11 +379,12 @@ def drop_abandoned(home: HomeLayout, disk: Disk, journal: Journal, object_name: 
         "WHERE p.object = ? AND p.reading < o.reading",
         (object_name,),
     )
-    for row in stale:
-        disk.remove(layout.within(home.work_bag, row["path"]))
-    return len(stale)
+    return sum(drop_page(home, disk, row["path"]) for row in stale)
 
 
-def discard_work(home: HomeLayout) -> None:
-    """Remove an unsealed bag and its journal."""
-    shutil.rmtree(home.work_bag, ignore_errors=True)
+def drop_page(home: HomeLayout, disk: Disk, relative: str) -> bool:
+    """Delete the file of a page that does not count any more; True when it was there."""
+    path = layout.within(home.work_bag, relative)
+    there = path.exists()
+    disk.remove(path)
+    return there

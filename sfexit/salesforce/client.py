@@ -29,7 +29,7 @@ from sfexit.errors import (
     UsageProblem,
 )
 from sfexit.progress import SILENT, Progress
-from sfexit.redaction import printable
+from sfexit.redaction import Secret, printable
 from sfexit.salesforce import gate, refusals, retries
 from sfexit.salesforce.budget import CallBudget
 from sfexit.salesforce.login import Credential
@@ -330,13 +330,14 @@ class Client:
     def _send_renewing(
         self, method: str, target: str, headers: Mapping[str, str] | None, body: Any
     ) -> requests.Response:
-        token = self._credential.token() if gate.needs_token(target) else None
+        token = _signed_in(self._credential.token) if gate.needs_token(target) else None
         try:
             return self._send(method, target, headers, body, token)
         except refusals.SessionExpired:
             if token is None:
                 raise SessionLost("The org asks for a session where none is needed.") from None
-        fresh = self._credential.renew(token)
+        stale = token
+        fresh = _signed_in(lambda: self._credential.renew(stale))
         try:
             return self._send(method, target, headers, body, fresh)
         except refusals.SessionExpired:
@@ -351,7 +352,7 @@ class Client:
         target: str,
         headers: Mapping[str, str] | None,
         body: Any,
-        token: Any,
+        token: Secret | None,
         *,
         free_of_budget: bool = False,
     ) -> requests.Response:
@@ -451,6 +452,18 @@ def _check_json(answer: RawAnswer, body: bytes, what: str) -> None:
         raise DamagedAnswer(
             f"The answer to {what} is {printable(answer.content_type, 60)} instead of JSON."
         )
+
+
+def _signed_in(ask: Callable[[], Secret]) -> Secret:
+    """The token. A passing fault of the sign-in leaves no doubt about the request itself."""
+    try:
+        return ask()
+    except Transient as fault:
+        raise refusals.PassingRefusal(
+            fault.message,
+            retries.patience_for(fault),
+            retry_after_seconds=fault.retry_after_seconds,
+        ) from fault
 
 
 class _NotJson(ValueError):

@@ -62,11 +62,18 @@ class _Adapter(HTTPAdapter):
         )
 
 
+class _Session(requests.Session):
+    """Knows no redirects: even unfollowed ones would be prepared, and their bodies read whole."""
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        return None
+
+
 def new_session(
     *, streams: int = 8, timeouts: tuple[float, float] = DEFAULT_TIMEOUTS
 ) -> requests.Session:
     """A session with time-outs, a pool of `streams` connections, no cookies and no retries."""
-    session = requests.Session()
+    session = _Session()
     adapter = _Adapter(streams, timeouts)
     session.mount("https://", adapter)
     session.mount("http://", adapter)

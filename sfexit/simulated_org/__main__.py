@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 
 from . import FaultPlan, SimulatedOrg, serve
 
@@ -36,8 +38,10 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(number, lambda *_: stop.set())
 
     def watch() -> None:
-        while sys.stdin.buffer.read(4096):
-            pass
+        # not sys.stdin: its lock would be held while the interpreter shuts down
+        with suppress(OSError):
+            while os.read(0, 4096):
+                pass
         stop.set()
 
     with serve(org, faults, port=given.port) as server:

@@ -70,7 +70,8 @@ class ResultPage:
         """The CSV text, block by block."""
         delimiter = DELIMITERS[self.job.delimiter]
         end = LINE_ENDINGS[self.job.line_ending]
-        yield self.header().encode()
+        if self.count or self.job.selection.org.bulk_empty_header:
+            yield self.header().encode()
         for rows in self.job.selection.chunks(self.ordinal, self.count):
             lines = self.job.selection.lines(rows, delimiter)
             lines.append("")
@@ -117,11 +118,12 @@ class BulkJobs:
         known = {"operation", "query", "contentType", "columnDelimiter", "lineEnding"}
         for name in body:
             if name not in known:
-                raise ApiError(400, "JSON_PARSER_ERROR", f"Unrecognized field \"{name}\"")
+                raise ApiError(400, "JSON_PARSER_ERROR", f'Unrecognized field "{name}"')
         operation = body.get("operation")
         if operation not in ("query", "queryAll"):
-            raise ApiError(400, "INVALIDOPERATION",
-                           f"Unsupported operation for a query job: {operation}")
+            raise ApiError(
+                400, "INVALIDOPERATION", f"Unsupported operation for a query job: {operation}"
+            )
         if body.get("contentType", "CSV") != "CSV":
             raise ApiError(400, "INVALIDJOB", "Unsupported contentType")
         delimiter = body.get("columnDelimiter", "COMMA")
@@ -133,14 +135,25 @@ class BulkJobs:
             raise ApiError(400, "INVALIDJOB", "A query is required for a query job")
         now = self.org.now()
         if self.made_today() >= self.org.bulk_jobs_per_day:
-            raise ApiError(400, "LIMIT_EXCEEDED",
-                           f"Max bulk v2 query jobs ({self.org.bulk_jobs_per_day}) per 24 hrs has "
-                           "been reached")
+            raise ApiError(
+                400,
+                "LIMIT_EXCEEDED",
+                f"Max bulk v2 query jobs ({self.org.bulk_jobs_per_day}) per 24 hrs has "
+                "been reached",
+            )
         selection = self._check(text, operation == "queryAll", version)
         self._made += 1
         job = Job(
-            self._ids.at(self._made), self._made, operation, selection.sobject.name, text, version,
-            delimiter, ending, now, selection,
+            self._ids.at(self._made),
+            self._made,
+            operation,
+            selection.sobject.name,
+            text,
+            version,
+            delimiter,
+            ending,
+            now,
+            selection,
         )
         self._jobs[job.id] = job
         self._times.append(now)
@@ -158,22 +171,28 @@ class BulkJobs:
         sobject = find_object(self.org, query)
         unsupported = not sobject.bulk
         if unsupported:
-            raise ApiError(400, "INVALIDENTITY",
-                           f"Entity '{sobject.name}' is not supported by the Bulk API.")
+            raise ApiError(
+                400, "INVALIDENTITY", f"Entity '{sobject.name}' is not supported by the Bulk API."
+            )
         if any(i.kind == "subquery" for i in query.items):
-            raise ApiError(400, "FEATURENOTENABLED",
-                           "Aggregate Relationships not supported in Bulk Query")
+            raise ApiError(
+                400, "FEATURENOTENABLED", "Aggregate Relationships not supported in Bulk Query"
+            )
         if any(i.kind == "typeof" for i in query.items):
             raise ApiError(400, "API_ERROR", "TYPEOF not supported in Bulk Query")
         if query.aggregate:
-            raise ApiError(400, "API_ERROR",
-                           "Aggregate functions and GROUP BY not supported in Bulk Query")
+            raise ApiError(
+                400, "API_ERROR", "Aggregate functions and GROUP BY not supported in Bulk Query"
+            )
         if query.offset is not None:
             raise ApiError(400, "API_ERROR", "OFFSET not supported in Bulk Query")
         if any(i.kind == "fields" and i.path != "STANDARD" for i in query.items):
-            raise ApiError(400, "MALFORMED_QUERY",
-                           "The SOQL FIELDS function is not supported with an unbounded set of "
-                           "fields in this API")
+            raise ApiError(
+                400,
+                "MALFORMED_QUERY",
+                "The SOQL FIELDS function is not supported with an unbounded set of "
+                "fields in this API",
+            )
         try:
             selection = bind(self.org, query, everything, float(version))
         except ApiError as error:
@@ -188,15 +207,21 @@ class BulkJobs:
         for source in selection.sources:
             kind = source.field.type
             if kind in COMPOUND:
-                raise ApiError(400, "FEATURENOTENABLED",
-                               "Selecting compound data not supported in Bulk Query")
+                raise ApiError(
+                    400, "FEATURENOTENABLED", "Selecting compound data not supported in Bulk Query"
+                )
             if kind == "base64":
-                raise ApiError(400, "FEATURENOTENABLED",
-                               f"Cannot serialize value for '{source.field.name}' in CSV format")
+                raise ApiError(
+                    400,
+                    "FEATURENOTENABLED",
+                    f"Cannot serialize value for '{source.field.name}' in CSV format",
+                )
             if source.polymorphic:
-                raise ApiError(400, "FEATURENOTENABLED",
-                               "Selecting fields of a polymorphic relationship not supported in "
-                               "Bulk Query")
+                raise ApiError(
+                    400,
+                    "FEATURENOTENABLED",
+                    "Selecting fields of a polymorphic relationship not supported in Bulk Query",
+                )
 
     # -- state --------------------------------------------------------------------------
 
@@ -228,7 +253,8 @@ class BulkJobs:
             job.state, job.error = job.forced
         else:
             gone = [
-                s.field.name for s in job.selection.sources
+                s.field.name
+                for s in job.selection.sources
                 if len(s.path) == 1 and self.org.field_gone(job.object, s.field.name)
             ]
             if gone:
@@ -245,8 +271,7 @@ class BulkJobs:
     def abort(self, job: Job) -> None:
         """``PATCH {"state": "Aborted"}``."""
         if job.state in FINISHED:
-            raise ApiError(400, "INVALIDJOBSTATE",
-                           f"Aborting already {job.state} Job not allowed")
+            raise ApiError(400, "INVALIDJOBSTATE", f"Aborting already {job.state} Job not allowed")
         job.state = "Aborted"
         job.stuck = False
         job.finished = self.org.now()
@@ -254,9 +279,12 @@ class BulkJobs:
     def delete(self, job: Job) -> None:
         """``DELETE``: only finished jobs."""
         if job.state not in FINISHED:
-            raise ApiError(400, "API_ERROR",
-                           f"Error encountered when deleting the job because the job is not "
-                           f"terminated: {job.state}")
+            raise ApiError(
+                400,
+                "API_ERROR",
+                f"Error encountered when deleting the job because the job is not "
+                f"terminated: {job.state}",
+            )
         del self._jobs[job.id]
 
     def forget(self, job_id: str) -> None:
@@ -307,7 +335,8 @@ class BulkJobs:
         if params.get("jobType", "V2Query") not in ("Classic", "V2Query", "V2Ingest"):
             raise ApiError(400, "API_ERROR", f"Invalid jobType: {params['jobType']}")
         jobs = [
-            j for j in self._jobs.values()
+            j
+            for j in self._jobs.values()
             if j.finished is None or self.org.now() - j.finished <= RESULT_SECONDS
         ]
         if params.get("jobType", "V2Query") != "V2Query":
@@ -320,29 +349,48 @@ class BulkJobs:
         jobs = [j for j in jobs if j.number > after]
         page = jobs[: self.org.bulk_list_rows]
         done = len(page) == len(jobs)
-        keys = ("id", "operation", "object", "createdById", "createdDate", "systemModstamp",
-                "state", "concurrencyMode", "contentType", "apiVersion", "jobType",
-                "lineEnding", "columnDelimiter")
+        keys = (
+            "id",
+            "operation",
+            "object",
+            "createdById",
+            "createdDate",
+            "systemModstamp",
+            "state",
+            "concurrencyMode",
+            "contentType",
+            "apiVersion",
+            "jobType",
+            "lineEnding",
+            "columnDelimiter",
+        )
         records = []
         for job in page:
             info = self.info_json(job)
             records.append({k: info[k] for k in keys})
         following = None
         if not done:
-            following = (f"/services/data/v{version}/jobs/query?queryLocator="
-                         f"{locator_text(page[-1].number)}")
+            following = (
+                f"/services/data/v{version}/jobs/query?queryLocator={locator_text(page[-1].number)}"
+            )
         return {"done": done, "records": records, "nextRecordsUrl": following}
 
     # -- results ------------------------------------------------------------------------
 
     def _ready(self, job: Job, version: str) -> None:
         if version != job.version:
-            raise ApiError(409, "API_ERROR",
-                           f"The job was created with API version {job.version}; its results "
-                           f"cannot be read with version {version}")
+            raise ApiError(
+                409,
+                "API_ERROR",
+                f"The job was created with API version {job.version}; its results "
+                f"cannot be read with version {version}",
+            )
         if job.state != "JobComplete":
-            raise ApiError(400, "INVALIDJOBSTATE",
-                           f"Results are not available: the job is in state {job.state}")
+            raise ApiError(
+                400,
+                "INVALIDJOBSTATE",
+                f"Results are not available: the job is in state {job.state}",
+            )
 
     def page(self, job: Job, version: str, params: dict[str, str]) -> ResultPage:
         """One result page; a locator can be asked for again as long as the job lives."""
@@ -372,7 +420,7 @@ class BulkJobs:
         links: list[dict[str, str]] = []
         while len(links) < 5 and (ordinal < job.rows or ordinal == 0):
             link = f"{base}/results"
-            links.append({"resultUrl": f"{link}?locator={locator_text(ordinal)}&maxRecords={size}"})
+            links.append({"resultUrl": f"{link}?locator={locator_text(ordinal)}"})
             ordinal += size
         done = ordinal >= job.rows
         following = None if done else f"{base}/resultPages?locator={locator_text(ordinal)}"

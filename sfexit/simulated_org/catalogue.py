@@ -11,7 +11,8 @@ def standard_objects() -> list[SObject]:
     """Every object of Describe Global."""
     return [
         make(
-            "Organization", "00D",
+            "Organization",
+            "00D",
             """
             Name string(80) gen=const:Northwater~Trading name required
             Division string(80)
@@ -27,10 +28,13 @@ def standard_objects() -> list[SObject]:
             IsSandbox boolean gen=false
             TrialExpirationDate datetime gen=null
             """,
-            system="nodelete", fixed=1, flags=("replicateable", "updateable"),
+            system="nodelete",
+            fixed=1,
+            flags=("replicateable", "updateable"),
         ),
         make(
-            "User", "005",
+            "User",
+            "005",
             """
             Username string(80) gen=username required
             LastName string(80) gen=last required
@@ -45,16 +49,18 @@ def standard_objects() -> list[SObject]:
             UserType picklist(user_type) gen=user_type
             TimeZoneSidKey string(40) gen=const:Europe/Berlin
             LocaleSidKey string(40) gen=const:en_US
-            ProfileId ref(Profile)
+            ProfileId ref(Profile) required
             ManagerId ref(User)
             LastLoginDate datetime
             Department string(80)
             """,
-            system="nodelete", weight=0.004,
+            system="nodelete",
+            weight=0.004,
             flags=("createable", "layoutable", "replicateable", "searchable", "updateable"),
         ),
         make(
-            "Account", "001",
+            "Account",
+            "001",
             """
             MasterRecordId ref(Account) gen=null
             Name string(255) gen=company name required compound=Name extra=switchablepersonname
@@ -77,12 +83,23 @@ def standard_objects() -> list[SObject]:
             Regions__c multipicklist(colours)
             """,
             weight=0.10,
-            flags=("createable", "deletable", "feedEnabled", "layoutable", "mergeable",
-                   "mruEnabled", "replicateable", "searchable", "triggerable", "undeletable",
-                   "updateable"),
+            flags=(
+                "createable",
+                "deletable",
+                "feedEnabled",
+                "layoutable",
+                "mergeable",
+                "mruEnabled",
+                "replicateable",
+                "searchable",
+                "triggerable",
+                "undeletable",
+                "updateable",
+            ),
         ),
         make(
-            "Contact", "003",
+            "Contact",
+            "003",
             """
             MasterRecordId ref(Contact) gen=null
             AccountId ref(Account)
@@ -117,7 +134,8 @@ def standard_objects() -> list[SObject]:
 def _sales() -> list[SObject]:
     return [
         make(
-            "Lead", "00Q",
+            "Lead",
+            "00Q",
             """
             MasterRecordId ref(Lead) gen=null
             LastName string(80) gen=last required
@@ -143,7 +161,8 @@ def _sales() -> list[SObject]:
             weight=0.09,
         ),
         make(
-            "Opportunity", "006",
+            "Opportunity",
+            "006",
             """
             AccountId ref(Account)
             RecordTypeId ref(RecordType)
@@ -168,7 +187,8 @@ def _sales() -> list[SObject]:
             weight=0.09,
         ),
         make(
-            "OpportunityLineItem", "00k",
+            "OpportunityLineItem",
+            "00k",
             """
             OpportunityId ref(Opportunity) required
             PricebookEntryId ref(PricebookEntry)
@@ -183,7 +203,8 @@ def _sales() -> list[SObject]:
             weight=0.07,
         ),
         make(
-            "OpportunityHistory", "008",
+            "OpportunityHistory",
+            "008",
             """
             OpportunityId ref(Opportunity) required
             StageName picklist(stage)
@@ -194,22 +215,30 @@ def _sales() -> list[SObject]:
             ForecastCategory picklist(generic)
             SystemModstamp datetime required
             """,
-            system="history", weight=0.05, flags=READ_ONLY,
+            system="history",
+            weight=0.05,
+            flags=READ_ONLY,
         ),
         make(
-            "OpportunityFieldHistory", "",
+            "OpportunityFieldHistory",
+            "",
             """
             OpportunityId ref(Opportunity) required
-            Field picklist(generic) required
-            DataType picklist(generic)
+            Field picklist(field_name) required
+            DataType picklist(data_type)
             OldValue anyType
             NewValue anyType
             """,
-            system="history", weight=0.05, flags=READ_ONLY, id_prefix="017",
-            id_base=300_000_000, associate=("History", "Opportunity"),
+            system="history",
+            weight=0.05,
+            flags=READ_ONLY,
+            id_prefix="017",
+            id_base=300_000_000,
+            associate=("History", "Opportunity"),
         ),
         make(
-            "Campaign", "701",
+            "Campaign",
+            "701",
             """
             Name string(80) gen=product name required
             ParentId ref(Campaign) gen=every:9
@@ -227,7 +256,8 @@ def _sales() -> list[SObject]:
             weight=0.004,
         ),
         make(
-            "CampaignMember", "00v",
+            "CampaignMember",
+            "00v",
             """
             CampaignId ref(Campaign) required
             LeadId ref(Lead)
@@ -241,19 +271,21 @@ def _sales() -> list[SObject]:
             flags=("createable", "deletable", "layoutable", "replicateable", "updateable"),
         ),
         make(
-            "Product2", "01t",
+            "Product2",
+            "01t",
             """
             Name string(255) gen=product name required
             ProductCode string(255) gen=seq:P-
             Description textarea(4000)
             IsActive boolean gen=true:9
-            Family picklist(generic)
+            Family picklist(product_family)
             QuantityUnitOfMeasure picklist(generic)
             """,
             weight=0.01,
         ),
         make(
-            "Pricebook2", "01s",
+            "Pricebook2",
+            "01s",
             """
             Name string(255) gen=product name required
             IsActive boolean gen=true
@@ -263,7 +295,8 @@ def _sales() -> list[SObject]:
             fixed=4,
         ),
         make(
-            "PricebookEntry", "01u",
+            "PricebookEntry",
+            "01u",
             """
             Name string(255) gen=product
             Pricebook2Id ref(Pricebook2) required
@@ -276,7 +309,8 @@ def _sales() -> list[SObject]:
             weight=0.02,
         ),
         make(
-            "AccountShare", "00r",
+            "AccountShare",
+            "00r",
             """
             AccountId ref(Account) required
             UserOrGroupId ref(User,Group) required
@@ -287,11 +321,14 @@ def _sales() -> list[SObject]:
             LastModifiedById ref(User) required
             IsDeleted boolean gen=false required
             """,
-            system="none", weight=0.05, associate=("Share", "Account"),
+            system="none",
+            weight=0.05,
+            associate=("Share", "Account"),
             flags=("createable", "deletable", "updateable"),
         ),
         make(
-            "AccountFeed", "",
+            "AccountFeed",
+            "",
             """
             ParentId ref(Account) required
             Type picklist(generic)
@@ -302,7 +339,10 @@ def _sales() -> list[SObject]:
             LikeCount int
             InsertedById ref(User)
             """,
-            weight=0.02, id_prefix="0D5", bulk=False, associate=("Feed", "Account"),
+            weight=0.02,
+            id_prefix="0D5",
+            bulk=False,
+            associate=("Feed", "Account"),
             flags=("deletable", "replicateable"),
         ),
     ]
@@ -321,14 +361,15 @@ def _service() -> list[SObject]:
     """
     return [
         make(
-            "Case", "500",
+            "Case",
+            "500",
             """
             CaseNumber string(30) gen=seq:0 name auto required
             ContactId ref(Contact)
             AccountId ref(Account)
             ParentId ref(Case) gen=every:11
             SuppliedEmail email
-            Type picklist(generic)
+            Type picklist(reason)
             Status picklist(case_status) required
             Origin picklist(case_origin)
             Subject string(255) gen=subject
@@ -341,28 +382,36 @@ def _service() -> list[SObject]:
             weight=0.07,
         ),
         make(
-            "CaseComment", "00a",
+            "CaseComment",
+            "00a",
             """
             ParentId ref(Case) required
             IsPublished boolean
             CommentBody textarea(4000)
             """,
-            weight=0.04, id_base=2000, flags=("createable", "deletable", "replicateable"),
+            weight=0.04,
+            id_base=2000,
+            flags=("createable", "deletable", "replicateable"),
         ),
         make(
-            "CaseHistory", "",
+            "CaseHistory",
+            "",
             """
             CaseId ref(Case) required
-            Field picklist(generic) required
-            DataType picklist(generic)
+            Field picklist(field_name) required
+            DataType picklist(data_type)
             OldValue anyType
             NewValue anyType
             """,
-            system="history", weight=0.06, flags=READ_ONLY, id_prefix="017",
+            system="history",
+            weight=0.06,
+            flags=READ_ONLY,
+            id_prefix="017",
             associate=("History", "Case"),
         ),
         make(
-            "Task", "00T",
+            "Task",
+            "00T",
             activity
             + """
             Status picklist(task_status) required
@@ -373,10 +422,12 @@ def _service() -> list[SObject]:
             CallType picklist(generic)
             ReminderDateTime datetime
             """,
-            weight=0.18, archived_share=0.05,
+            weight=0.18,
+            archived_share=0.05,
         ),
         make(
-            "Event", "00U",
+            "Event",
+            "00U",
             activity
             + """
             Location string(255)
@@ -387,10 +438,12 @@ def _service() -> list[SObject]:
             IsPrivate boolean
             Type picklist(generic)
             """,
-            weight=0.05, archived_share=0.05,
+            weight=0.05,
+            archived_share=0.05,
         ),
         make(
-            "EmailMessage", "02s",
+            "EmailMessage",
+            "02s",
             """
             ParentId ref(Case)
             TextBody textarea(131072)
@@ -413,7 +466,8 @@ def _service() -> list[SObject]:
 def _files() -> list[SObject]:
     return [
         make(
-            "Note", "002",
+            "Note",
+            "002",
             """
             ParentId ref(Account,Contact,Opportunity) required rel=Parent
             Title string(80) gen=subject name required
@@ -424,7 +478,8 @@ def _files() -> list[SObject]:
             weight=0.01,
         ),
         make(
-            "Attachment", "00P",
+            "Attachment",
+            "00P",
             """
             ParentId ref(Account,Case) required rel=Parent
             Name string(255) gen=product name required
@@ -438,7 +493,8 @@ def _files() -> list[SObject]:
             weight=0.005,
         ),
         make(
-            "Document", "015",
+            "Document",
+            "015",
             """
             FolderId ref(User) required rel=Folder
             Name string(255) gen=product name required
@@ -453,10 +509,11 @@ def _files() -> list[SObject]:
             weight=0.002,
         ),
         make(
-            "ContentDocument", "069",
+            "ContentDocument",
+            "069",
             """
             Title string(255) gen=product name required
-            PublishStatus picklist(generic) required
+            PublishStatus picklist(publish) required
             LatestPublishedVersionId ref(ContentVersion)
             FileType string(20) gen=const:PDF
             FileExtension string(40) gen=const:pdf
@@ -464,10 +521,12 @@ def _files() -> list[SObject]:
             IsArchived boolean required
             OwnerId ref(User) required
             """,
-            weight=0.01, archived_share=0.05,
+            weight=0.01,
+            archived_share=0.05,
         ),
         make(
-            "ContentVersion", "068",
+            "ContentVersion",
+            "068",
             """
             ContentDocumentId ref(ContentDocument) required
             IsLatest boolean
@@ -480,10 +539,12 @@ def _files() -> list[SObject]:
             VersionData base64
             OwnerId ref(User) required
             """,
-            weight=0.01, flags=("createable", "layoutable", "searchable", "updateable"),
+            weight=0.01,
+            flags=("createable", "layoutable", "searchable", "updateable"),
         ),
         make(
-            "ContentDocumentLink", "06A",
+            "ContentDocumentLink",
+            "06A",
             """
             LinkedEntityId ref(Account,Case) required rel=LinkedEntity
             ContentDocumentId ref(ContentDocument) required
@@ -492,7 +553,9 @@ def _files() -> list[SObject]:
             ShareType picklist(access)
             Visibility picklist(generic)
             """,
-            system="none", weight=0.01, flags=("createable", "deletable", "updateable"),
+            system="none",
+            weight=0.01,
+            flags=("createable", "deletable", "updateable"),
             refusal=Refusal(
                 "MALFORMED_QUERY",
                 "Implementation restriction: ContentDocumentLink requires a filter by a single Id "
@@ -502,14 +565,18 @@ def _files() -> list[SObject]:
             ),
         ),
         make(
-            "ContentFolderItem", "",
+            "ContentFolderItem",
+            "",
             """
             IsFolder boolean
             ParentContentFolderId ref(ContentDocument) required rel=
             Title string(255) gen=product name
             ContentSize int gen=size
             """,
-            system="nodelete", fixed=30, id_prefix="07H", flags=("layoutable",),
+            system="nodelete",
+            fixed=30,
+            id_prefix="07H",
+            flags=("layoutable",),
             refusal=Refusal(
                 "MALFORMED_QUERY",
                 "Implementation restriction: ContentFolderItem requires a filter by Id or "
@@ -531,7 +598,8 @@ def _custom() -> list[SObject]:
     )
     return [
         make(
-            "Invoice__c", "a00",
+            "Invoice__c",
+            "a00",
             """
             OwnerId ref(User,Group) required
             Name string(80) gen=seq:INV- name auto required
@@ -550,7 +618,8 @@ def _custom() -> list[SObject]:
             weight=0.06,
         ),
         make(
-            "Legacy_Dirty__c", "a01",
+            "Legacy_Dirty__c",
+            "a01",
             """
             OwnerId ref(User) required
             Name string(80) gen=seq:LD- name auto required
@@ -561,17 +630,24 @@ def _custom() -> list[SObject]:
             fixed=150,
         ),
         make(
-            "Wide__c", "a02", "Name string(80) gen=seq:W- name auto required\n" + wide,
+            "Wide__c",
+            "a02",
+            "Name string(80) gen=seq:W- name auto required\n" + wide,
             weight=0.012,
         ),
         make(
-            "Wide_Rest__mdt", "m01",
+            "Wide_Rest__mdt",
+            "m01",
             "DeveloperName string(40) gen=seq:Region_ required\n"
             "MasterLabel string(40) gen=product required\n" + narrow,
-            system="only_id", fixed=40, bulk=False, flags=("layoutable",),
+            system="only_id",
+            fixed=40,
+            bulk=False,
+            flags=("layoutable",),
         ),
         make(
-            "Setting__mdt", "m00",
+            "Setting__mdt",
+            "m00",
             """
             DeveloperName string(40) gen=seq:Setting_ required
             MasterLabel string(40) gen=product required
@@ -579,30 +655,44 @@ def _custom() -> list[SObject]:
             Enabled__c boolean
             Threshold__c double(18,2)
             """,
-            system="only_id", fixed=25, bulk=False, flags=("layoutable",),
+            system="only_id",
+            fixed=25,
+            bulk=False,
+            flags=("layoutable",),
         ),
         make(
-            "Sensor__b", "x00",
+            "Sensor__b",
+            "x00",
             """
             Device__c string(40) gen=seq:D- required
             Measured__c datetime gen=when required
             Reading__c double(18,4)
             """,
-            system="big", fixed=60, flags=("createable", "updateable"),
+            system="big",
+            fixed=60,
+            flags=("createable", "updateable"),
         ),
         make(
-            "Remote__x", "x01",
+            "Remote__x",
+            "x01",
             """
             ExternalId string(255) gen=seq:R- required
             DisplayUrl url
             Label__c string(80)
             """,
-            system="only_id", fixed=20, bulk=False, flags=(),
+            system="only_id",
+            fixed=20,
+            bulk=False,
+            flags=(),
         ),
         make("Empty__c", "a03", "Name string(80) name\nNote__c textarea(32768)", fixed=0),
         make("Unused_Project__c", "a04", "Name string(80) name\nBudget__c currency(18,2)", fixed=0),
-        make("Solution", "501", "SolutionName string(255) name required\nStatus picklist(generic)",
-             fixed=0),
+        make(
+            "Solution",
+            "501",
+            "SolutionName string(255) name required\nStatus picklist(generic)",
+            fixed=0,
+        ),
     ]
 
 
@@ -611,8 +701,16 @@ def _unsupported(name: str, prefix: str, text: str, **more: Any) -> SObject:
 
 
 def _stream(name: str, prefix: str, **more: Any) -> SObject:
-    return make(name, prefix, "ReplayId string(255)", system="bare", fixed=0, queryable=False,
-                bulk=False, **{"flags": (), **more})
+    return make(
+        name,
+        prefix,
+        "ReplayId string(255)",
+        system="bare",
+        fixed=0,
+        queryable=False,
+        bulk=False,
+        **{"flags": (), **more},
+    )
 
 
 def _catalogue(name: str, prefix: str, text: str, columns: str, **more: Any) -> SObject:
@@ -624,8 +722,17 @@ def _catalogue(name: str, prefix: str, text: str, columns: str, **more: Any) -> 
             tuple(columns.split(",")),
             reified=True,
         )
-    return make(name, prefix, text, system="only_id", retrieveable=False, bulk=False,
-                flags=("searchable",), refusal=refusal, **more)
+    return make(
+        name,
+        prefix,
+        text,
+        system="only_id",
+        retrieveable=False,
+        bulk=False,
+        flags=("searchable",),
+        refusal=refusal,
+        **more,
+    )
 
 
 def _odd() -> list[SObject]:
@@ -638,78 +745,99 @@ def _odd() -> list[SObject]:
     """
     return [
         make(
-            "Group", "00G",
+            "Group",
+            "00G",
             """
             Name string(40) gen=product name required
             DeveloperName string(80) gen=seq:Queue_
             RelatedId ref(User) gen=null
-            Type picklist(generic) required
+            Type picklist(group_type) required
             Email email gen=null
             DoesSendEmailToMembers boolean
             """,
-            system="nodelete", fixed=12,
+            system="nodelete",
+            fixed=12,
             flags=("createable", "deletable", "replicateable", "searchable", "updateable"),
         ),
         make(
-            "Profile", "00e",
+            "Profile",
+            "00e",
             """
             Name string(255) gen=product name required
             UserType picklist(user_type)
             Description string(255)
             """,
-            system="nodelete", fixed=8, flags=("createable", "deletable", "replicateable"),
+            system="nodelete",
+            fixed=8,
+            flags=("createable", "deletable", "replicateable"),
         ),
         make(
-            "RecordType", "012",
+            "RecordType",
+            "012",
             """
             Name string(80) gen=product name required
             DeveloperName string(80) gen=seq:RT_ required
             SobjectType string(40) gen=const:Opportunity required
             IsActive boolean gen=true
             """,
-            system="nodelete", fixed=6, flags=("createable", "replicateable", "updateable"),
+            system="nodelete",
+            fixed=6,
+            flags=("createable", "replicateable", "updateable"),
         ),
-        _stream("AccountChangeEvent", "", flags=("triggerable",),
-                associate=("ChangeEvent", "Account")),
+        _stream(
+            "AccountChangeEvent", "", flags=("triggerable",), associate=("ChangeEvent", "Account")
+        ),
         _stream("LoginEventStream", "0Ll", retrieveable=False),
-        _stream("Order_Event__e", "e00", retrieveable=False, ),
+        _stream(
+            "Order_Event__e",
+            "e00",
+            retrieveable=False,
+        ),
         _stream("ActivityHistory", "", retrieveable=False),
         _stream("CombinedAttachment", "", retrieveable=False),
         _stream("AggregateResult", "", retrieveable=False),
         make(
-            "Vote", "083",
+            "Vote",
+            "083",
             """
             ParentId ref(Case) required rel=Parent
             Type picklist(generic) required
             """,
-            fixed=15, flags=("createable", "deletable", "replicateable", "updateable"),
+            fixed=15,
+            flags=("createable", "deletable", "replicateable", "updateable"),
             refusal=Refusal(
                 "MALFORMED_QUERY",
                 "Implementation restriction: When querying the Vote object, you must filter using "
                 "the following syntax: ParentId = [single ID], Parent.Type = [single Type], "
                 "Id = [single ID], or Id IN [list of ID's].",
-                ("Id",), ("ParentId", "Parent.Type"),
+                ("Id",),
+                ("ParentId", "Parent.Type"),
             ),
         ),
         make(
-            "IdeaComment", "00a",
+            "IdeaComment",
+            "00a",
             """
             IdeaId ref(Case) required
             CommunityId ref(Account) gen=null
             CommentBody textarea(4000)
             """,
-            fixed=15, id_base=700_000_000, associate=("Comment", "Idea"),
+            fixed=15,
+            id_base=700_000_000,
+            associate=("Comment", "Idea"),
             flags=("createable", "deletable", "replicateable", "searchable", "updateable"),
             refusal=Refusal(
                 "MALFORMED_QUERY",
                 "Implementation restriction. When querying the Idea Comment object, you must "
                 "filter using the following syntax: CommunityId = [single ID], Id = [single ID], "
                 "IdeaId = [single ID], Id IN [list of IDs], or IdeaId IN [list of IDs].",
-                ("Id", "IdeaId"), ("CommunityId",),
+                ("Id", "IdeaId"),
+                ("CommunityId",),
             ),
         ),
         _catalogue(
-            "EntityDefinition", "4ie",
+            "EntityDefinition",
+            "4ie",
             """
             DurableId string(80) gen=entities required
             QualifiedApiName string(70) gen=entities required
@@ -717,20 +845,24 @@ def _odd() -> list[SObject]:
             KeyPrefix string(3) gen=null
             IsQueryable boolean
             """,
-            "", fixed=0,
+            "",
+            fixed=0,
         ),
         _catalogue(
-            "FieldDefinition", "4fe",
+            "FieldDefinition",
+            "4fe",
             """
             DurableId string(160) gen=fields:durable required
             QualifiedApiName string(70) gen=fields:name
             EntityDefinitionId ref(EntityDefinition) gen=fields:entity rel=EntityDefinition
             DataType string(80) gen=fields:type
             """,
-            "EntityDefinitionId,DurableId", fixed=0,
+            "EntityDefinitionId,DurableId",
+            fixed=0,
         ),
         _catalogue(
-            "PicklistValueInfo", "4pv",
+            "PicklistValueInfo",
+            "4pv",
             """
             DurableId string(160) gen=durable:Account.Industry. required
             EntityParticleId string(80) gen=durable:Account.P
@@ -738,48 +870,68 @@ def _odd() -> list[SObject]:
             Label string(255)
             IsActive boolean
             """,
-            "EntityParticleId,DurableId", fixed=40,
+            "EntityParticleId,DurableId",
+            fixed=40,
         ),
         _catalogue(
-            "UserFieldAccess", "4fp",
+            "UserFieldAccess",
+            "4fp",
             """
             DurableId string(160) gen=durable:005.Account. required
             IsAccessible boolean gen=true
             IsUpdatable boolean
             """,
-            "DurableId", fixed=30,
+            "DurableId",
+            fixed=30,
         ),
         _unsupported("CaseStatus", "", status, fixed=4, id_prefix="01J"),
         _unsupported("TaskPriority", "", status, fixed=3, id_prefix="01J", id_base=200_000_000),
         _unsupported("TaskStatus", "", status, fixed=5, id_prefix="01J", id_base=400_000_000),
         _unsupported(
-            "AcceptedEventRelation", "",
+            "AcceptedEventRelation",
+            "",
             "RelationId ref(Contact,User) rel=Relation required\nEventId ref(Event) required\n"
             "RespondedDate datetime\nResponse string(255)",
-            fixed=25, id_prefix="0RE",
+            fixed=25,
+            id_prefix="0RE",
         ),
         _unsupported(
-            "RecentlyViewed", "",
+            "RecentlyViewed",
+            "",
             "Name string(255) gen=product\nType string(40) gen=const:Account\n"
             "LastViewedDate datetime",
-            fixed=5, id_prefix="0RV", retrieveable=False,
+            fixed=5,
+            id_prefix="0RV",
+            retrieveable=False,
         ),
         _unsupported(
-            "UserRecordAccess", "",
+            "UserRecordAccess",
+            "",
             "RecordId string(18)\nHasReadAccess boolean gen=true\nMaxAccessLevel picklist(access)",
-            fixed=0, id_prefix="0RA", retrieveable=False,
-            refusal=Refusal("INVALID_FIELD",
-                            "Can select only RecordId, a Has*Access field, and MaxAccessLevel"),
+            fixed=0,
+            id_prefix="0RA",
+            retrieveable=False,
+            refusal=Refusal(
+                "INVALID_FIELD", "Can select only RecordId, a Has*Access field, and MaxAccessLevel"
+            ),
         ),
         _unsupported(
-            "OutgoingEmail", "0Q1", "Subject string(255)", fixed=0, retrieveable=False,
-            refusal=Refusal("EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION",
-                            "This query is not supported on the OutgoingEmail object."),
+            "OutgoingEmail",
+            "0Q1",
+            "Subject string(255)",
+            fixed=0,
+            retrieveable=False,
+            refusal=Refusal(
+                "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION",
+                "This query is not supported on the OutgoingEmail object.",
+            ),
         ),
         _unsupported(
-            "OauthToken", "0CQ",
+            "OauthToken",
+            "0CQ",
             "AccessToken string(255) gen=hash\nUserId ref(User) required\n"
             "AppName string(120) gen=product\nDeleteToken string(255) gen=hash\nUseCount int",
-            fixed=6, retrieveable=False,
+            fixed=6,
+            retrieveable=False,
         ),
     ]

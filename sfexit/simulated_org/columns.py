@@ -274,6 +274,30 @@ class Sometimes(Column):
         return out
 
 
+class Except(Column):
+    """Another column, with a few rows given."""
+
+    def __init__(self, inner: Column, given: dict[int, Value]) -> None:
+        self.inner, self.given = inner, given
+
+    def value(self, i: int) -> Value:
+        return self.given[i] if i in self.given else self.inner.value(i)
+
+    def block(self, i: int, n: int) -> list[Value]:
+        out = list(self.inner.block(i, n))
+        for k, value in self.given.items():
+            if i <= k < i + n:
+                out[k - i] = value
+        return out
+
+    def cells(self, i: int, n: int) -> list[str]:
+        out = list(self.inner.cells(i, n))
+        for k, value in self.given.items():
+            if i <= k < i + n:
+                out[k - i] = cell(value)
+        return out
+
+
 class Mostly(Column):
     """Null except on every ``every``-th row."""
 

@@ -11,23 +11,70 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 #: Instead of handling the request.
-BEFORE = frozenset({
-    "status", "html", "session_expired", "token_rotated", "quota", "concurrent", "query_timeout",
-    "operation_too_large", "invalid_field", "bulk_unsupported", "job_gone", "wrong_version",
-    "locator_lost", "hang", "redirect", "refuse",
-})
+BEFORE = frozenset(
+    {
+        "status",
+        "html",
+        "session_expired",
+        "token_rotated",
+        "quota",
+        "concurrent",
+        "query_timeout",
+        "operation_too_large",
+        "invalid_field",
+        "bulk_unsupported",
+        "job_gone",
+        "wrong_version",
+        "locator_lost",
+        "hang",
+        "redirect",
+        "refuse",
+    }
+)
 #: On the answer's content.
-CONTENT = frozenset({
-    "empty", "header_only", "wrong_count", "drop_rows", "extra_rows", "no_header", "swap_columns",
-    "extra_column", "open_quote", "crlf", "bom", "no_final_newline", "locator_loop",
-    "locator_skip", "total_mismatch", "duplicate_id", "job_failed", "job_aborted",
-    "job_unknown_state", "job_stuck", "short_done", "evil_url",
-})
+CONTENT = frozenset(
+    {
+        "empty",
+        "header_only",
+        "wrong_count",
+        "drop_rows",
+        "extra_rows",
+        "no_header",
+        "swap_columns",
+        "extra_column",
+        "open_quote",
+        "crlf",
+        "bom",
+        "no_final_newline",
+        "locator_loop",
+        "locator_skip",
+        "total_mismatch",
+        "duplicate_id",
+        "job_failed",
+        "job_aborted",
+        "job_unknown_state",
+        "job_stuck",
+        "short_done",
+        "evil_url",
+    }
+)
 #: On its way through gzip, framing and the socket.
-TRANSPORT = frozenset({
-    "reset", "close_short", "chunk_cut", "gzip_short", "gzip_no_trailer", "gzip_bad_crc",
-    "bit_flip", "junk_after", "identity", "slow_drip", "bomb", "lost_answer",
-})
+TRANSPORT = frozenset(
+    {
+        "reset",
+        "close_short",
+        "chunk_cut",
+        "gzip_short",
+        "gzip_no_trailer",
+        "gzip_bad_crc",
+        "bit_flip",
+        "junk_after",
+        "identity",
+        "slow_drip",
+        "bomb",
+        "lost_answer",
+    }
+)
 KINDS = BEFORE | CONTENT | TRANSPORT
 SELECTORS = ("endpoint", "nth", "every", "times", "probability", "object")
 

@@ -26,9 +26,7 @@ def _bad_type(text: str, f: Field, at: int, wanted: str, quoted: bool) -> ApiErr
 
 def _date_word(word: str, now: float) -> tuple[datetime, datetime] | None:
     """First and last moment of a date literal (SOQL guide, Date Formats and Date Literals)."""
-    today = datetime.fromtimestamp(now, UTC).replace(
-        hour=0, minute=0, second=0, microsecond=0
-    )
+    today = datetime.fromtimestamp(now, UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     day = timedelta(days=1)
     name, _, number = word.partition(":")
     n = int(number) if number else 0
@@ -79,8 +77,11 @@ class _Key:
                 return None
             full = to18(lit.text)
             if full is None and f.ref[:1] != ("EntityDefinition",):
-                raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR",
-                               located(self.statement, lit.at, f"invalid ID field: {lit.text}"))
+                raise ApiError(
+                    400,
+                    "INVALID_QUERY_FILTER_OPERATOR",
+                    located(self.statement, lit.at, f"invalid ID field: {lit.text}"),
+                )
             return full or lit.text
         if t == "boolean":
             if lit.kind != "boolean":
@@ -114,8 +115,13 @@ def test_for(
 ) -> Test:
     """The test one condition makes of a value."""
     if not f.filterable:
-        raise ApiError(400, "INVALID_FIELD", located(
-            statement, condition.at, f"field '{f.name}' can not be filtered in a query call"))
+        raise ApiError(
+            400,
+            "INVALID_FIELD",
+            located(
+                statement, condition.at, f"field '{f.name}' can not be filtered in a query call"
+            ),
+        )
     op = condition.op
     if inner is not None:
         wanted_ids = inner
@@ -126,14 +132,22 @@ def test_for(
         return _word_test(statement, condition, f, first, now)
     if op == "like":
         if f.type not in TEXT or first.kind != "string":
-            raise ApiError(400, "INVALID_FIELD", located(
-                statement, condition.at, f"invalid operator on {f.type} field"))
+            raise ApiError(
+                400,
+                "INVALID_FIELD",
+                located(statement, condition.at, f"invalid operator on {f.type} field"),
+            )
         pattern = _like(first.text)
         return lambda v: v is not None and pattern.fullmatch(v) is not None
     if op in ("includes", "excludes"):
         if f.type != "multipicklist":
-            raise ApiError(400, "INVALID_FIELD", located(
-                statement, condition.at, "includes and excludes need a multi-select picklist"))
+            raise ApiError(
+                400,
+                "INVALID_FIELD",
+                located(
+                    statement, condition.at, "includes and excludes need a multi-select picklist"
+                ),
+            )
         sets = [set(v.text.casefold().split(";")) for v in condition.values]
 
         def included(v: Value) -> bool:
@@ -151,8 +165,11 @@ def test_for(
     if op == "!=":
         return lambda v: (None if v is None else key.of_row(v)) != wanted
     if f.type == "boolean":
-        raise ApiError(400, "INVALID_FIELD", located(
-            statement, condition.at, "invalid operator on boolean field"))
+        raise ApiError(
+            400,
+            "INVALID_FIELD",
+            located(statement, condition.at, "invalid operator on boolean field"),
+        )
     if wanted is None:
         return _never
     return _ordered(op, key, wanted)
@@ -175,8 +192,9 @@ def _ordered(op: str, key: _Key, wanted: object) -> Test:
 def _word_test(statement: str, c: Condition, f: Field, word: Literal, now: float) -> Test:
     span = _date_word(word.text, now)
     if span is None:
-        raise ApiError(400, "MALFORMED_QUERY",
-                       located(statement, word.at, f"unexpected token: '{word.text}'"))
+        raise ApiError(
+            400, "MALFORMED_QUERY", located(statement, word.at, f"unexpected token: '{word.text}'")
+        )
     form = "%Y-%m-%dT%H:%M:%S.000Z" if f.type == "datetime" else "%Y-%m-%d"
     low, high = span[0].strftime(form), span[1].strftime(form)
     tests: dict[str, Test] = {

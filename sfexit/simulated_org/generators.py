@@ -16,8 +16,35 @@ from .schema import Field
 DAY = 86_400
 
 
+#: Every org has users nobody logs in as; their profile cannot be read.
+SYSTEM_USERS: dict[str, tuple[Value, Value]] = {
+    "Username": ("autoproc@northwater.example", "cloud@northwater.example"),
+    "FirstName": ("Automated", None),
+    "LastName": ("Process", "Platform Integration User"),
+    "Name": ("Automated Process", "Platform Integration User"),
+    "Email": ("noreply@northwater.example", "noreply@northwater.example"),
+    "Alias": ("autoproc", "cloud"),
+    "UserType": ("AutomatedProcess", "CloudIntegrationUser"),
+    "IsActive": ("true", "true"),
+    "LastLoginDate": (None, None),
+    "Title": (None, None),
+    "Department": (None, None),
+    "ManagerId": (None, None),
+}
+
+
 def build(table: Table, f: Field) -> Column:
     """The column of a field."""
+    column = _column(table, f)
+    if table.sobject.name == "User" and f.name in SYSTEM_USERS:
+        return col.Except(column, dict(enumerate(SYSTEM_USERS[f.name], start=1)))
+    if table.sobject.name == "User" and f.name == "ProfileId":
+        profiles = table.org.tables["Profile"].ids
+        return col.Except(column, {1: profiles.at(-1), 2: profiles.at(-2)})
+    return column
+
+
+def _column(table: Table, f: Field) -> Column:
     system = _system(table, f)
     if system is not None:
         return system
@@ -172,8 +199,13 @@ def _shuffled(rng: random.Random, words: Sequence[str], size: int) -> list[str]:
 
 def _company(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     return col.Template(
-        _shuffled(rng, w.COMPANY, 101), " ", _shuffled(rng, w.BRANCH, 83), " ",
-        _shuffled(rng, w.LEGAL, 47), " ", str,
+        _shuffled(rng, w.COMPANY, 101),
+        " ",
+        _shuffled(rng, w.BRANCH, 83),
+        " ",
+        _shuffled(rng, w.LEGAL, 47),
+        " ",
+        str,
     )
 
 
@@ -181,8 +213,8 @@ def _person(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     first, last = table.sobject.field("FirstName"), table.sobject.field("LastName")
     if first is None or last is None:
         return col.Template(_shuffled(rng, w.FIRST, 97), " ", _shuffled(rng, w.LAST, 113))
-    firsts = table.column("FirstName").block(0, 97)
-    lasts = table.column("LastName").block(0, 113)
+    firsts = [table.column("FirstName").value(n + 97) for n in range(97)]
+    lasts = [table.column("LastName").value(n + 113) for n in range(113)]
     return col.Template([f"{t} " if t else "" for t in firsts], [t or "" for t in lasts])
 
 
@@ -196,7 +228,10 @@ def _last(table: Table, f: Field, rng: random.Random, _: str) -> Column:
 
 def _email(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     inner = col.Template(
-        _shuffled(rng, w.ASCII_FIRST, 61), ".", _shuffled(rng, w.ASCII_LAST, 67), str,
+        _shuffled(rng, w.ASCII_FIRST, 61),
+        ".",
+        _shuffled(rng, w.ASCII_LAST, 67),
+        str,
         "@mail.example",
     )
     return inner if not f.nillable else col.Sometimes(inner, 9, 4)
@@ -257,9 +292,11 @@ def _large(table: Table, f: Field, rng: random.Random, _: str) -> Column:
 
 def _address(table: Table, f: Field, rng: random.Random, part: str) -> Column:
     makers: dict[str, Callable[[], str]] = {
-        "Street": lambda: rng.choice(w.STREET)
-        + f" {rng.randint(1, 240)}"
-        + rng.choice(("", "", "", "\nBuilding C", "\r\n2nd floor")),
+        "Street": lambda: (
+            rng.choice(w.STREET)
+            + f" {rng.randint(1, 240)}"
+            + rng.choice(("", "", "", "\nBuilding C", "\r\n2nd floor"))
+        ),
         "City": lambda: rng.choice(w.CITY),
         "State": lambda: rng.choice(w.STATE),
         "PostalCode": lambda: f"{rng.randint(0, 99999):05d}",
@@ -308,10 +345,14 @@ def _fields(table: Table, f: Field, rng: random.Random, what: str) -> Column:
     out: list[Value] = []
     for name, other in table.org.tables.items():
         for one in other.sobject.fields:
-            out.append({
-                "durable": f"{name}.{one.name}", "name": one.name, "entity": name,
-                "type": one.type,
-            }[what])
+            out.append(
+                {
+                    "durable": f"{name}.{one.name}",
+                    "name": one.name,
+                    "entity": name,
+                    "type": one.type,
+                }[what]
+            )
     return col.Pool(out)
 
 

@@ -61,18 +61,21 @@ def before(
     plain = {
         "concurrent": (403, "REQUEST_LIMIT_EXCEEDED", "ConcurrentPerOrgLongTxn Limit exceeded."),
         "query_timeout": (400, "QUERY_TIMEOUT", "Your query request was running for too long."),
-        "operation_too_large": (
-            400, "OPERATION_TOO_LARGE", "exceeded 100000 distinct who/what's"),
+        "operation_too_large": (400, "OPERATION_TOO_LARGE", "exceeded 100000 distinct who/what's"),
         "invalid_field": (
-            400, "INVALID_FIELD",
+            400,
+            "INVALID_FIELD",
             f"\nERROR at Row:1:Column:8\nNo such column '{field_name}' on entity '{entity}'. If "
             "you are attempting to use a custom field, be sure to append the '__c' after the "
             "custom field name. Please reference your WSDL or the describe call for the "
-            "appropriate names."),
+            "appropriate names.",
+        ),
         "bulk_unsupported": (
-            400, "INVALIDENTITY", f"Entity '{entity}' is not supported by the Bulk API."),
-        "wrong_version": (
-            409, "API_ERROR", "The job was created with another API version"),
+            400,
+            "INVALIDENTITY",
+            f"Entity '{entity}' is not supported by the Bulk API.",
+        ),
+        "wrong_version": (409, "API_ERROR", "The job was created with another API version"),
     }
     if kind in plain:
         code, name, message = plain[kind]
@@ -91,8 +94,11 @@ def _status(org: SimulatedOrg, fault: Fault) -> Answer:
     if body is None:
         name = str(fault.get("error_code", "SERVER_UNAVAILABLE"))
         body = [{"errorCode": name, "message": str(fault.get("message", "Service unavailable"))}]
-    raw = body.encode() if isinstance(body, str) else (
-        body if isinstance(body, bytes) else as_text(body))
+    raw = (
+        body.encode()
+        if isinstance(body, str)
+        else (body if isinstance(body, bytes) else as_text(body))
+    )
     headers = {str(k): str(v) for k, v in dict(fault.get("headers", {})).items()}
     if "retry_after" in fault.details:
         headers["Retry-After"] = str(fault.details["retry_after"])
@@ -117,8 +123,7 @@ def content(org: SimulatedOrg, fault: Fault, request: Request, answer: Answer) -
     elif kind == "total_mismatch" and answer.job is not None:
         answer.job.total_override = answer.job.rows + int(fault.get("delta", 1))
         if answer.page is None and answer.job.state == "JobComplete":
-            _edit_json(answer, lambda b: b.update(
-                numberRecordsProcessed=answer.job.total_override))  # type: ignore[union-attr]
+            _edit_json(answer, lambda b: b.update(numberRecordsProcessed=answer.job.total_override))  # type: ignore[union-attr]
     elif kind == "evil_url":
         _evil(fault, answer)
     elif answer.page is not None:
@@ -146,8 +151,12 @@ def _job(org: SimulatedOrg, fault: Fault, answer: Answer, job: Job) -> None:
         return
     else:
         state = "Failed" if fault.kind == "job_failed" else "Aborted"
-        message = fault.get("message", "QUERY_TIMEOUT: Your query request was running for too long."
-                            if state == "Failed" else None)
+        message = fault.get(
+            "message",
+            "QUERY_TIMEOUT: Your query request was running for too long."
+            if state == "Failed"
+            else None,
+        )
         job.forced = (state, message)
         if polled:
             job.state, job.error = job.forced
@@ -158,8 +167,12 @@ def _job(org: SimulatedOrg, fault: Fault, answer: Answer, job: Job) -> None:
 
 def _evil(fault: Fault, answer: Answer) -> None:
     host = str(fault.get("host", "evil.example"))
-    before = {"at": f"@{host}", "double_slash": f"//{host}", "absolute": f"https://{host}",
-              "dot": f".{host}"}[fault.get("style", "at")]
+    before = {
+        "at": f"@{host}",
+        "double_slash": f"//{host}",
+        "absolute": f"https://{host}",
+        "dot": f".{host}",
+    }[fault.get("style", "at")]
 
     def edit(body: dict[str, Any]) -> None:
         for name in ("nextRecordsUrl", "resultUrl"):
@@ -220,7 +233,8 @@ def _page(fault: Fault, request: Request, answer: Answer, page: ResultPage) -> N
     if kind == "locator_skip":
         further = page.ordinal + page.count + int(fault.get("rows", 1))
         answer.headers["Sforce-Locator"] = (
-            "null" if further >= page.job.rows else locator_text(further))
+            "null" if further >= page.job.rows else locator_text(further)
+        )
         return
     text = answer.text().decode()
     if kind == "bom":
@@ -236,9 +250,7 @@ def _page(fault: Fault, request: Request, answer: Answer, page: ResultPage) -> N
     answer.body = out.encode()
 
 
-def _edit_rows(
-    fault: Fault, rows: list[str], delimiter: str, page: ResultPage
-) -> list[str]:
+def _edit_rows(fault: Fault, rows: list[str], delimiter: str, page: ResultPage) -> list[str]:
     kind, count = fault.kind, int(fault.get("count", 1))
     head, data = rows[:1], rows[1:]
     if kind == "header_only":

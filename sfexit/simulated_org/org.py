@@ -22,9 +22,7 @@ SESSION_SECONDS = 2 * 3600
 OLDEST_VERSION, NEWEST_VERSION = 31, 68
 
 
-def plan_rows(
-    objects: list[SObject], rows: int, only: str | None = None
-) -> dict[str, int]:
+def plan_rows(objects: list[SObject], rows: int, only: str | None = None) -> dict[str, int]:
     """Rows of each object, so that they add up to about ``rows``."""
     out: dict[str, int] = {}
     for o in objects:
@@ -35,8 +33,10 @@ def plan_rows(
         else:
             out[o.name] = 0
     # catalogue rows are schema, not data: they come on top of the rows asked for
-    catalogue = {"EntityDefinition": len(objects),
-                 "FieldDefinition": sum(len(o.fields) for o in objects)}
+    catalogue = {
+        "EntityDefinition": len(objects),
+        "FieldDefinition": sum(len(o.fields) for o in objects),
+    }
     weighted = [o for o in objects if o.fixed is None and o.name != "User" and o.weight]
     left = max(rows - sum(out.values()), len(weighted))
     out.update({name: n for name, n in catalogue.items() if name in out})
@@ -52,7 +52,17 @@ def plan_rows(
 
 
 class SimulatedOrg:
-    """A Salesforce org made of arithmetic; see ``serve`` to put it behind HTTP."""
+    """A Salesforce org made of arithmetic; see ``serve`` to put it behind HTTP.
+
+    ``rows`` is the number of data rows over all objects; with ``one_object`` nearly all of them
+    are rows of that object. ``clock`` gives epoch seconds and rules sessions, quota, locators and
+    job results. ``bulk_job_delay_polls`` is how many polls find a job InProgress before it is
+    complete. ``hidden_fields`` maps objects to fields the running user may not see.
+    ``query_all_files`` is the permission Query All Files. ``per_app_usage`` (such as
+    ``17/250(appName=x)``) adds that part to the usage header. ``bulk_empty_header=False`` leaves
+    the header line out of
+    results without rows. ``read_only`` changes nothing yet: no org accepts changes to records.
+    """
 
     def __init__(
         self,
@@ -65,6 +75,8 @@ class SimulatedOrg:
         bulk_list_rows: int = 1000,
         bulk_job_delay_polls: int = 1,
         bulk_jobs_per_day: int = 10_000,
+        bulk_empty_header: bool = True,
+        per_app_usage: str | None = None,
         rest_page_rows: int = 2000,
         api_daily_limit: int = 1_000_000,
         session_seconds: int = SESSION_SECONDS,
@@ -83,6 +95,8 @@ class SimulatedOrg:
         self.bulk_list_rows = bulk_list_rows
         self.bulk_job_delay_polls = bulk_job_delay_polls
         self.bulk_jobs_per_day = bulk_jobs_per_day
+        self.bulk_empty_header = bulk_empty_header
+        self.per_app_usage = per_app_usage
         self.rest_page_rows = rest_page_rows
         self.api_daily_limit = api_daily_limit
         self.session_seconds = session_seconds
@@ -129,6 +143,15 @@ class SimulatedOrg:
         """An object as the running user sees it, by name in any case."""
         return self._schema.get(name.lower())
 
+    def usage(self) -> str:
+        """The value of ``Sforce-Limit-Info``."""
+        text = f"api-usage={self.used()}/{self.api_daily_limit}"
+        return (
+            text
+            if self.per_app_usage is None
+            else (f"{text}; per-app-api-usage={self.per_app_usage}")
+        )
+
     def refusal(self, sobject: SObject, version: float) -> Refusal | None:
         """The filter this object demands, if it does for this user and version."""
         if sobject.name == "ContentDocumentLink" and self.query_all_files and version >= 59.0:
@@ -156,9 +179,7 @@ class SimulatedOrg:
     def _table(self, name: str) -> Table:
         return self.tables.tables[name]
 
-    def count(
-        self, name: str, *, deleted: bool | None = None, archived: bool | None = None
-    ) -> int:
+    def count(self, name: str, *, deleted: bool | None = None, archived: bool | None = None) -> int:
         """Rows of an object: all of them, or only (not) deleted and (not) archived ones."""
         table = self._table(name)
         changes = table.changes

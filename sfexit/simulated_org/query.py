@@ -48,8 +48,13 @@ def _compound(s: Selection, source: Source, rows: Rows) -> list[str]:
     """An address or location as its object, null when all parts are."""
     f = source.field
     out_names = {
-        "Street": "street", "City": "city", "State": "state", "PostalCode": "postalCode",
-        "Country": "country", "Latitude": "latitude", "Longitude": "longitude",
+        "Street": "street",
+        "City": "city",
+        "State": "state",
+        "PostalCode": "postalCode",
+        "Country": "country",
+        "Latitude": "latitude",
+        "Longitude": "longitude",
         "GeocodeAccuracy": "geocodeAccuracy",
     }
     owner = s.org.tables.full(s.sobject.name)
@@ -91,9 +96,11 @@ def _records(s: Selection, node: _Node, rows: Rows, version: str) -> list[str]:
     if node.step:
         ids = s.values(Source("", node.step), rows)
     elif s.sobject.field("Id") is not None:
-        ids = s.table.column("Id").block(rows[0], len(rows)) if isinstance(rows, range) else [
-            s.table.column("Id").value(k) for k in rows
-        ]
+        ids = (
+            s.table.column("Id").block(rows[0], len(rows))
+            if isinstance(rows, range)
+            else [s.table.column("Id").value(k) for k in rows]
+        )
     else:
         ids = [None] * len(rows)
     heads: list[str] = []
@@ -115,12 +122,8 @@ def _records(s: Selection, node: _Node, rows: Rows, version: str) -> list[str]:
     columns: list[list[str]] = [heads]
     columns += [_leaf(s, leaf, rows, version, ids) for leaf in node.leaves]
     for label, parent in node.parents.items():
-        columns.append([
-            f'"{label}":{text}' for text in _records(s, parent, rows, version)
-        ])
-    return [
-        "{" + ",".join(t) + "}" if t[0] else "null" for t in zip(*columns, strict=True)
-    ]
+        columns.append([f'"{label}":{text}' for text in _records(s, parent, rows, version)])
+    return ["{" + ",".join(t) + "}" if t[0] else "null" for t in zip(*columns, strict=True)]
 
 
 def records_json(s: Selection, ordinal: int, n: int, version: str) -> list[str]:
@@ -150,9 +153,11 @@ def _fold(item: Item, f: Field | None, values: list[Value], count: int) -> str:
         best = pick(known, key=float) if f.type in NUMERIC else pick(known)
         return json_value(f, best)
     if f.type not in NUMERIC:
-        raise ApiError(400, "MALFORMED_QUERY",
-                       f"field {f.name} does not support aggregate operator "
-                       f"{item.function.upper()}")
+        raise ApiError(
+            400,
+            "MALFORMED_QUERY",
+            f"field {f.name} does not support aggregate operator {item.function.upper()}",
+        )
     total = sum(float(v) for v in known)
     return java_double(total if item.function == "sum" else total / len(known))
 
@@ -184,9 +189,12 @@ def _aggregate(s: Selection) -> bytes:
                 if column:
                     bucket[m].append(column[n])
     if len(groups) > GROUP_ROWS:
-        raise ApiError(500, "EXCEEDED_MAX_SIZE_REQUEST",
-                       "Aggregate query does not support queryMore(), use LIMIT to restrict the "
-                       "results to a single batch")
+        raise ApiError(
+            500,
+            "EXCEEDED_MAX_SIZE_REQUEST",
+            "Aggregate query does not support queryMore(), use LIMIT to restrict the "
+            "results to a single batch",
+        )
     records = []
     for key, columns in groups.items():
         parts = ['"attributes":{"type":"AggregateResult"}']
@@ -229,8 +237,11 @@ class Cursors:
         """The first page of a query."""
         s = select(self.org, text, everything, float(version))
         if any(i.kind in ("subquery", "typeof") for i in s.query.items):
-            raise ApiError(400, "MALFORMED_QUERY",
-                           "Subqueries and TYPEOF are not offered by this simulated org")
+            raise ApiError(
+                400,
+                "MALFORMED_QUERY",
+                "Subqueries and TYPEOF are not offered by this simulated org",
+            )
         if s.query.count_only:
             return _page(s.count, True, None, [])
         if s.query.aggregate:
@@ -249,8 +260,10 @@ class Cursors:
         """The page behind a locator."""
         stem, _, position = locator.rpartition("-")
         cursor = self._open.get(stem)
-        if cursor is None or not position.isdigit() or (
-            self.org.now() - cursor.opened > LOCATOR_SECONDS
+        if (
+            cursor is None
+            or not position.isdigit()
+            or (self.org.now() - cursor.opened > LOCATOR_SECONDS)
         ):
             raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
         ordinal = int(position)
@@ -294,9 +307,11 @@ def row_json(org: SimulatedOrg, name: str, record_id: str, fields: str, version:
     table, row = found
     if table.deleted(table.changes, row):
         raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
-    names = [n.strip() for n in fields.split(",") if n.strip()] if fields else [
-        f.name for f in sobject.fields
-    ]
+    names = (
+        [n.strip() for n in fields.split(",") if n.strip()]
+        if fields
+        else [f.name for f in sobject.fields]
+    )
     from .soql import Query
 
     query = Query("")

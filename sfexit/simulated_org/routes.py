@@ -43,8 +43,9 @@ class Request:
         try:
             return json.loads(self.body or b"")
         except ValueError:
-            raise ApiError(400, "JSON_PARSER_ERROR", "The HTTP entity body is not valid JSON"
-                           ) from None
+            raise ApiError(
+                400, "JSON_PARSER_ERROR", "The HTTP entity body is not valid JSON"
+            ) from None
 
 
 @dataclass
@@ -113,10 +114,8 @@ class Routes:
                 ("GET", "bulk.poll", v + r"/jobs/query/(?P<job>\w+)", self.bulk_poll),
                 ("PATCH", "bulk.abort", v + r"/jobs/query/(?P<job>\w+)", self.bulk_abort),
                 ("DELETE", "bulk.delete", v + r"/jobs/query/(?P<job>\w+)", self.bulk_delete),
-                ("GET", "bulk.results", v + r"/jobs/query/(?P<job>\w+)/results",
-                 self.bulk_results),
-                ("GET", "bulk.pages", v + r"/jobs/query/(?P<job>\w+)/resultPages",
-                 self.bulk_pages),
+                ("GET", "bulk.results", v + r"/jobs/query/(?P<job>\w+)/results", self.bulk_results),
+                ("GET", "bulk.pages", v + r"/jobs/query/(?P<job>\w+)/resultPages", self.bulk_pages),
             )
         ]
 
@@ -190,8 +189,11 @@ class Routes:
             if version is not None:
                 number = float(version)
                 if number < OLDEST_VERSION:
-                    raise ApiError(410, "UNSUPPORTED_API_VERSION",
-                                   f"API version {version} is not supported any more")
+                    raise ApiError(
+                        410,
+                        "UNSUPPORTED_API_VERSION",
+                        f"API version {version} is not supported any more",
+                    )
                 if number > NEWEST_VERSION or number != int(number):
                     raise not_found()
             if handler is None:
@@ -200,28 +202,33 @@ class Routes:
             return handler(request, **parts)
         except ApiError as error:
             if endpoint == "token":
-                return _json({"error": error.code, "error_description": error.message},
-                             error.status)
+                return _json(
+                    {"error": error.code, "error_description": error.message}, error.status
+                )
             return error_answer(error)
 
     def _refuse_writes(self, request: Request) -> None:
         if request.method in ("GET", "HEAD"):
             return
         if re.search(r"/sobjects/|/composite/|/jobs/ingest", request.path):
-            raise ApiError(403, "INSUFFICIENT_ACCESS",
-                           "This simulated org does not accept changes to records")
+            raise ApiError(
+                403, "INSUFFICIENT_ACCESS", "This simulated org does not accept changes to records"
+            )
         if request.path.startswith("/services/data/"):
-            raise ApiError(405, "METHOD_NOT_ALLOWED",
-                           f"HTTP Method '{request.method}' not allowed.")
+            raise ApiError(
+                405, "METHOD_NOT_ALLOWED", f"HTTP Method '{request.method}' not allowed."
+            )
 
     # -- sign-in ------------------------------------------------------------------------
 
     def versions(self, request: Request) -> Answer:
         """``GET /services/data``: needs no session and does not count."""
-        return _json([
-            {"label": release_label(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
-            for n in range(OLDEST_VERSION, NEWEST_VERSION + 1)
-        ])
+        return _json(
+            [
+                {"label": release_label(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
+                for n in range(OLDEST_VERSION, NEWEST_VERSION + 1)
+            ]
+        )
 
     def token(self, request: Request) -> Answer:
         """``POST /services/oauth2/token``."""
@@ -258,53 +265,63 @@ class Routes:
 
     def revoke(self, request: Request) -> Answer:
         """``POST /services/oauth2/revoke``."""
-        form = {**request.params, **{
-            k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()
-        }}
+        form = {
+            **request.params,
+            **{k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()},
+        }
         if not self.org.revoke(form.get("token", "")):
-            return _json({"error": "unsupported_token_type",
-                          "error_description": "this token type is not supported"}, 400)
+            return _json(
+                {
+                    "error": "unsupported_token_type",
+                    "error_description": "this token type is not supported",
+                },
+                400,
+            )
         return Answer(200, b"")
 
     def userinfo(self, request: Request) -> Answer:
         """``GET /services/oauth2/userinfo``."""
         org, base = self.org, request.base_url
         table = org.tables.tables["User"]
-        user = {n: table.value(table.changes, n, 0) for n in
-                ("Username", "Name", "FirstName", "LastName", "Email")}
+        user = {
+            n: table.value(table.changes, n, 0)
+            for n in ("Username", "Name", "FirstName", "LastName", "Email")
+        }
         org15 = org.organization_id[:15]
         data = f"{base}/services/data/v{{version}}/"
-        return _json({
-            "sub": f"{base}/id/{org.organization_id}/{org.user_id}",
-            "user_id": org.user_id,
-            "organization_id": org.organization_id,
-            "preferred_username": user["Username"],
-            "nickname": "integration",
-            "name": user["Name"],
-            "email": user["Email"],
-            "email_verified": True,
-            "given_name": user["FirstName"],
-            "family_name": user["LastName"],
-            "zoneinfo": "Europe/Berlin",
-            "urls": {
-                "enterprise": f"{base}/services/Soap/c/{{version}}/{org15}",
-                "metadata": f"{base}/services/Soap/m/{{version}}/{org15}",
-                "partner": f"{base}/services/Soap/u/{{version}}/{org15}",
-                "rest": data,
-                "sobjects": data + "sobjects/",
-                "search": data + "search/",
-                "query": data + "query/",
-                "tooling_rest": data + "tooling/",
-                "custom_domain": base,
-            },
-            "active": True,
-            "user_type": "STANDARD",
-            "language": "en_US",
-            "locale": "en_US",
-            "utcOffset": 3600000,
-            "updated_at": "2026-04-01T09:00:00Z",
-            "is_salesforce_integration_user": False,
-        })
+        return _json(
+            {
+                "sub": f"{base}/id/{org.organization_id}/{org.user_id}",
+                "user_id": org.user_id,
+                "organization_id": org.organization_id,
+                "preferred_username": user["Username"],
+                "nickname": "integration",
+                "name": user["Name"],
+                "email": user["Email"],
+                "email_verified": True,
+                "given_name": user["FirstName"],
+                "family_name": user["LastName"],
+                "zoneinfo": "Europe/Berlin",
+                "urls": {
+                    "enterprise": f"{base}/services/Soap/c/{{version}}/{org15}",
+                    "metadata": f"{base}/services/Soap/m/{{version}}/{org15}",
+                    "partner": f"{base}/services/Soap/u/{{version}}/{org15}",
+                    "rest": data,
+                    "sobjects": data + "sobjects/",
+                    "search": data + "search/",
+                    "query": data + "query/",
+                    "tooling_rest": data + "tooling/",
+                    "custom_domain": base,
+                },
+                "active": True,
+                "user_type": "STANDARD",
+                "language": "en_US",
+                "locale": "en_US",
+                "utcOffset": 3600000,
+                "updated_at": "2026-04-01T09:00:00Z",
+                "is_salesforce_integration_user": False,
+            }
+        )
 
     # -- schema and limits --------------------------------------------------------------
 
@@ -312,9 +329,10 @@ class Routes:
         """``GET /services/data/vXX.0/``."""
         base = f"/services/data/v{version}"
         names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite")
-        return _json({n: f"{base}/{n}" for n in names} | {
-            "identity": f"{request.base_url}/id/{self.org.organization_id}/{self.org.user_id}"
-        })
+        return _json(
+            {n: f"{base}/{n}" for n in names}
+            | {"identity": f"{request.base_url}/id/{self.org.organization_id}/{self.org.user_id}"}
+        )
 
     def describe_global(self, request: Request, version: str) -> Answer:
         """``GET /sobjects``."""
@@ -333,12 +351,17 @@ class Routes:
                 continue
             children += [
                 {
-                    "cascadeDelete": False, "childSObject": other.name,
-                    "deprecatedAndHidden": False, "field": f.name, "junctionIdListNames": [],
-                    "junctionReferenceTo": [], "relationshipName": None,
+                    "cascadeDelete": False,
+                    "childSObject": other.name,
+                    "deprecatedAndHidden": False,
+                    "field": f.name,
+                    "junctionIdListNames": [],
+                    "junctionReferenceTo": [],
+                    "relationshipName": None,
                     "restrictedDelete": False,
                 }
-                for f in other.fields if sobject.name in f.ref
+                for f in other.fields
+                if sobject.name in f.ref
             ]
         return _json(sobject.describe(version, children))
 
@@ -362,20 +385,23 @@ class Routes:
         def pair(most: int, remaining: int | None = None) -> dict[str, int]:
             return {"Max": most, "Remaining": most if remaining is None else remaining}
 
-        return _json({
-            "ConcurrentAsyncGetReportInstances": pair(200),
-            "ConcurrentSyncReportRuns": pair(20),
-            "DailyApiRequests": pair(org.api_daily_limit, left),
-            "DailyAsyncApexExecutions": pair(250_000),
-            "DailyBulkApiBatches": pair(15_000),
-            "DailyBulkV2QueryFileStorageMB": pair(976_562),
-            "DailyBulkV2QueryJobs": pair(org.bulk_jobs_per_day,
-                                         org.bulk_jobs_per_day - org.jobs.made_today()),
-            "DataStorageMB": pair(20_480, 9_000),
-            "FileStorageMB": pair(40_960, 31_000),
-            "HourlyODataCallout": pair(1000),
-            "SingleEmail": pair(5000),
-        })
+        return _json(
+            {
+                "ConcurrentAsyncGetReportInstances": pair(200),
+                "ConcurrentSyncReportRuns": pair(20),
+                "DailyApiRequests": pair(org.api_daily_limit, left),
+                "DailyAsyncApexExecutions": pair(250_000),
+                "DailyBulkApiBatches": pair(15_000),
+                "DailyBulkV2QueryFileStorageMB": pair(976_562),
+                "DailyBulkV2QueryJobs": pair(
+                    org.bulk_jobs_per_day, org.bulk_jobs_per_day - org.jobs.made_today()
+                ),
+                "DataStorageMB": pair(20_480, 9_000),
+                "FileStorageMB": pair(40_960, 31_000),
+                "HourlyODataCallout": pair(1000),
+                "SingleEmail": pair(5000),
+            }
+        )
 
     def record_count(self, request: Request, version: str) -> Answer:
         """``GET /limits/recordCount``: cached, without deleted, archived and companion rows."""
@@ -387,8 +413,12 @@ class Routes:
             if sobject is None or not sobject.queryable or sobject.associate or sobject.big:
                 continue
             table = self.org.tables.tables[sobject.name]
-            out.append({"name": sobject.name, "count": table.visible_before(
-                table.first_changes, table.rows)})
+            out.append(
+                {
+                    "name": sobject.name,
+                    "count": table.visible_before(table.first_changes, table.rows),
+                }
+            )
         return _json({"sObjects": out})
 
     # -- query --------------------------------------------------------------------------
@@ -416,8 +446,9 @@ class Routes:
 
     def _sub(self, request: Request, method: str, url: str) -> tuple[str, Answer]:
         path, _, query = url.partition("?")
-        inner = Request(method, url, unquote(path), query, request.headers, b"",
-                        request.base_url, request.token)
+        inner = Request(
+            method, url, unquote(path), query, request.headers, b"", request.base_url, request.token
+        )
         endpoint, handler, parts = self.match(inner)
         return endpoint, self.handle(endpoint, handler, inner, parts)
 
@@ -431,10 +462,14 @@ class Routes:
         out = []
         for part in parts:
             _, answer = self._sub(request, part.get("method", "GET"), part.get("url", ""))
-            out.append({
-                "body": json.loads(answer.text() or b"null"), "httpHeaders": {},
-                "httpStatusCode": answer.status, "referenceId": part.get("referenceId"),
-            })
+            out.append(
+                {
+                    "body": json.loads(answer.text() or b"null"),
+                    "httpHeaders": {},
+                    "httpStatusCode": answer.status,
+                    "referenceId": part.get("referenceId"),
+                }
+            )
         return _json({"compositeResponse": out})
 
     def composite_batch(self, request: Request, version: str) -> Answer:
@@ -449,8 +484,9 @@ class Routes:
                 url = "/services/data/" + url.lstrip("/")
             self.org.count_call()
             _, answer = self._sub(request, part.get("method", "GET"), url)
-            out.append({"statusCode": answer.status,
-                        "result": json.loads(answer.text() or b"null")})
+            out.append(
+                {"statusCode": answer.status, "result": json.loads(answer.text() or b"null")}
+            )
         return _json({"hasErrors": any(r["statusCode"] >= 400 for r in out), "results": out})
 
     # -- bulk ---------------------------------------------------------------------------
@@ -480,8 +516,9 @@ class Routes:
         """``PATCH /jobs/query/{id}``."""
         found = self.org.jobs.get(job)
         if request.json() != {"state": "Aborted"}:
-            raise ApiError(400, "INVALIDJOBSTATE", "The only state a query job can be set to is "
-                           "Aborted")
+            raise ApiError(
+                400, "INVALIDJOBSTATE", "The only state a query job can be set to is Aborted"
+            )
         self.org.jobs.abort(found)
         return _json(self.org.jobs.created_json(found))
 

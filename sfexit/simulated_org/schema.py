@@ -88,14 +88,27 @@ class Field:
     def groupable(self) -> bool:
         """Can stand in GROUP BY."""
         return self.filterable and self.type not in (
-            "double", "currency", "percent", "datetime", "multipicklist", "time", "long",
+            "double",
+            "currency",
+            "percent",
+            "datetime",
+            "multipicklist",
+            "time",
+            "long",
         )
 
     def describe(self) -> dict[str, Any]:
         """The field entry of sObject Describe (SOAP API guide, DescribeSObjectResult)."""
         t = self.type
         text = t in (
-            "string", "textarea", "phone", "email", "url", "picklist", "multipicklist", "combobox",
+            "string",
+            "textarea",
+            "phone",
+            "email",
+            "url",
+            "picklist",
+            "multipicklist",
+            "combobox",
             "encryptedstring",
         )
         writable = not (self.system or self.formula or t in COMPOUND or self.auto_number)
@@ -369,31 +382,56 @@ def _expand(name: str, kind: str, given: list[str], options: dict[str, str]) -> 
     if kind == "address":
         stem = name.removesuffix("Address")
         parts = [
-            Field(stem + part, t, n, compound=name, extra="plaintextarea" if t == "textarea" else
-                  None, precision=18 if t == "double" else 0, scale=15 if t == "double" else 0,
-                  values=("Address", "Street", "City") if t == "picklist" else (),
-                  gen=f"address:{part}")
+            Field(
+                stem + part,
+                t,
+                n,
+                compound=name,
+                extra="plaintextarea" if t == "textarea" else None,
+                precision=18 if t == "double" else 0,
+                scale=15 if t == "double" else 0,
+                values=("Address", "Street", "City") if t == "picklist" else (),
+                gen=f"address:{part}",
+            )
             for part, t, n in ADDRESS_PARTS
         ]
         return [*parts, Field(name, "address", gen=stem)]
     if kind == "location":
         stem = name.removesuffix("__c")
         parts = [
-            Field(f"{stem}__{part}__s", "double", compound=name, precision=18, scale=15,
-                  gen=f"address:{part}")
+            Field(
+                f"{stem}__{part}__s",
+                "double",
+                compound=name,
+                precision=18,
+                scale=15,
+                gen=f"address:{part}",
+            )
             for part in ("Latitude", "Longitude")
         ]
         return [*parts, Field(name, "location", gen=stem)]
     if kind in ("picklist", "multipicklist"):
         return [
-            Field(name, kind, 255 if kind == "picklist" else 4099,
-                  values=tuple(VALUES[given[0]]), **common)
+            Field(
+                name,
+                kind,
+                255 if kind == "picklist" else 4099,
+                values=tuple(VALUES[given[0]]),
+                **common,
+            )
         ]
     if kind in ("double", "currency", "percent"):
         precision, scale = (int(a) for a in (given or ["18", "2"]))
         return [Field(name, kind, precision=precision, scale=scale, **common)]
-    defaults = {"string": 255, "textarea": 255, "phone": 40, "email": 80, "url": 255,
-                "encryptedstring": 175, "combobox": 255}
+    defaults = {
+        "string": 255,
+        "textarea": 255,
+        "phone": 40,
+        "email": 80,
+        "url": 255,
+        "encryptedstring": 175,
+        "combobox": 255,
+    }
     length = int(given[0]) if given else defaults.get(kind, 0)
     return [Field(name, kind, length, **common)]
 
@@ -414,8 +452,18 @@ MODSTAMP = _system("SystemModstamp", "datetime")
 IS_DELETED = _system("IsDeleted", "boolean")
 ID = _system("Id", "id")
 
-RECORD = ("createable", "deletable", "layoutable", "queryable", "replicateable", "searchable",
-          "triggerable", "undeletable", "updateable", "mruEnabled")
+RECORD = (
+    "createable",
+    "deletable",
+    "layoutable",
+    "queryable",
+    "replicateable",
+    "searchable",
+    "triggerable",
+    "undeletable",
+    "updateable",
+    "mruEnabled",
+)
 READ_ONLY = ("replicateable",)
 
 Maker = Callable[..., SObject]

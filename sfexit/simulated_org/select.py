@@ -22,9 +22,20 @@ if TYPE_CHECKING:
 
 BLOCK = 2000
 NAME_FIELDS = (
-    "Id", "Name", "FirstName", "LastName", "Email", "Phone", "Title", "Alias", "Username",
-    "IsActive", "ProfileId", "Type",
+    "Id",
+    "Name",
+    "FirstName",
+    "LastName",
+    "Email",
+    "Phone",
+    "Title",
+    "Alias",
+    "Username",
+    "IsActive",
+    "ProfileId",
+    "Type",
 )  # Object Reference, Name: the fields all targets of a polymorphic key share
+_SEE = "Please reference your WSDL or the describe call for the appropriate names."
 Rows = Sequence[int]
 T = TypeVar("T")
 Check = Callable[[Rows], list[bool]]
@@ -94,8 +105,10 @@ class Selection:
         table, changes = self.table, self.changes
         out = self._pick(rows, lambda i, n: table.block(changes, source.path[0].name, i, n))
         for before, step in zip(source.path, source.path[1:], strict=False):
-            if before.ref == ("EntityDefinition",) and step.name in ("QualifiedApiName",
-                                                                     "DurableId"):
+            if before.ref == ("EntityDefinition",) and step.name in (
+                "QualifiedApiName",
+                "DurableId",
+            ):
                 continue  # an entity's durable id is its API name
             out = [self._parent(v, step) for v in out]
         return out
@@ -145,30 +158,44 @@ def find_object(org: SimulatedOrg, query: Query) -> SObject:
     """The object of FROM, or INVALID_TYPE."""
     sobject = org.sobject(query.object)
     if sobject is None:
-        raise ApiError(400, "INVALID_TYPE", located(
-            query.text, query.object_at,
-            f"sObject type '{query.object}' is not supported. If you are attempting to use a "
-            "custom object, be sure to append the '__c' after the entity name. Please reference "
-            "your WSDL or the describe call for the appropriate names."))
+        raise ApiError(
+            400,
+            "INVALID_TYPE",
+            located(
+                query.text,
+                query.object_at,
+                f"sObject type '{query.object}' is not supported. If you are attempting to use a "
+                f"custom object, be sure to append the '__c' after the entity name. {_SEE}",
+            ),
+        )
     if not sobject.queryable:
-        raise ApiError(400, "INVALID_TYPE_FOR_OPERATION",
-                       f"entity type {sobject.name} does not support query")
+        raise ApiError(
+            400, "INVALID_TYPE_FOR_OPERATION", f"entity type {sobject.name} does not support query"
+        )
     return sobject
 
 
 def _no_column(query: Query, at: int, name: str, entity: str) -> ApiError:
-    return ApiError(400, "INVALID_FIELD", located(
-        query.text, at,
-        f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom "
-        "field, be sure to append the '__c' after the custom field name. Please reference your "
-        "WSDL or the describe call for the appropriate names."))
+    return ApiError(
+        400,
+        "INVALID_FIELD",
+        located(
+            query.text,
+            at,
+            f"No such column '{name}' on entity '{entity}'. If you are attempting to use a custom "
+            "field, be sure to append the '__c' after the custom field name. Please reference your "
+            "WSDL or the describe call for the appropriate names.",
+        ),
+    )
 
 
 def resolve(org: SimulatedOrg, sobject: SObject, query: Query, path: str, at: int) -> Source:
     """A dotted path to the fields along it."""
     parts = path.split(".")
-    if len(parts) > 1 and parts[0].lower() == sobject.name.lower() and (
-        sobject.relationship(parts[0]) is None
+    if (
+        len(parts) > 1
+        and parts[0].lower() == sobject.name.lower()
+        and (sobject.relationship(parts[0]) is None)
     ):
         parts = parts[1:]
     if len(parts) > 6:
@@ -180,12 +207,17 @@ def resolve(org: SimulatedOrg, sobject: SObject, query: Query, path: str, at: in
     for part in parts[:-1]:
         reference = here.relationship(part) if here else None
         if reference is None:
-            raise ApiError(400, "INVALID_FIELD", located(
-                query.text, at,
-                f"Didn't understand relationship '{part}' in field path. If you are attempting to "
-                "use a custom relationship, be sure to append the '__r' after the custom "
-                "relationship name. Please reference your WSDL or the describe call for the "
-                "appropriate names."))
+            raise ApiError(
+                400,
+                "INVALID_FIELD",
+                located(
+                    query.text,
+                    at,
+                    f"Didn't understand relationship '{part}' in field path. If you are "
+                    "attempting to use a custom relationship, be sure to append the '__r' after "
+                    f"the custom relationship name. {_SEE}",
+                ),
+            )
         steps.append(reference)
         labels.append(reference.rel or part)
         polymorphic = polymorphic or len(reference.ref) > 1
@@ -209,11 +241,17 @@ def _expand(org: SimulatedOrg, sobject: SObject, query: Query) -> list[Source]:
     for item in query.items:
         if item.kind == "fields":
             if item.path not in ("ALL", "STANDARD", "CUSTOM"):
-                raise ApiError(400, "MALFORMED_QUERY", located(
-                    query.text, item.at, f"unexpected token: '{item.path}'"))
+                raise ApiError(
+                    400,
+                    "MALFORMED_QUERY",
+                    located(query.text, item.at, f"unexpected token: '{item.path}'"),
+                )
             if item.path != "STANDARD" and not _bounded(query):
-                raise ApiError(400, "MALFORMED_QUERY",
-                               "The SOQL FIELDS function must have a LIMIT of at most 200")
+                raise ApiError(
+                    400,
+                    "MALFORMED_QUERY",
+                    "The SOQL FIELDS function must have a LIMIT of at most 200",
+                )
             sources += [
                 Source(f.name, (f,))
                 for f in sobject.fields
@@ -221,8 +259,11 @@ def _expand(org: SimulatedOrg, sobject: SObject, query: Query) -> list[Source]:
             ]
         elif item.kind in ("path", "function"):
             if item.kind == "function" and item.function not in ("tolabel", "format"):
-                raise ApiError(400, "MALFORMED_QUERY", located(
-                    query.text, item.at, f"unexpected token: '{item.function}'"))
+                raise ApiError(
+                    400,
+                    "MALFORMED_QUERY",
+                    located(query.text, item.at, f"unexpected token: '{item.function}'"),
+                )
             sources.append(resolve(org, sobject, query, item.path, item.at))
     seen: set[str] = set()
     for source in sources:
@@ -274,11 +315,13 @@ def _refuse(sobject: SObject, query: Query, refusal: Refusal) -> None:
         if len(conjuncts(query.where)) != len(conditions):
             raise ApiError(400, "MALFORMED_QUERY", f"{sobject.name}: Disjunctions not supported")
         if any(c.op not in ("=", "in") for c in conditions):
-            raise ApiError(400, "MALFORMED_QUERY",
-                           f"{sobject.name}: Only equals comparisons permitted")
+            raise ApiError(
+                400, "MALFORMED_QUERY", f"{sobject.name}: Only equals comparisons permitted"
+            )
         if query.group_by:
-            raise ApiError(400, "MALFORMED_QUERY",
-                           "GROUP BY not yet supported by this SObject storage type")
+            raise ApiError(
+                400, "MALFORMED_QUERY", "GROUP BY not yet supported by this SObject storage type"
+            )
 
 
 def select(org: SimulatedOrg, text: str, everything: bool, version: float) -> Selection:
@@ -291,21 +334,35 @@ def bind(org: SimulatedOrg, query: Query, everything: bool, version: float) -> S
     """The same for a parsed statement."""
     sobject = find_object(org, query)
     if query.scope and query.scope.lower() not in [s.lower() for s in sobject.scopes]:
-        raise ApiError(400, "MALFORMED_QUERY",
-                       f"Scope '{query.scope}' is not supported for entity '{sobject.name}'")
+        raise ApiError(
+            400,
+            "MALFORMED_QUERY",
+            f"Scope '{query.scope}' is not supported for entity '{sobject.name}'",
+        )
     refusal = org.refusal(sobject, version)
     if refusal is not None:
         _refuse(sobject, query, refusal)
     aggregates = [i for i in query.items if i.kind in ("aggregate", "count")]
     if aggregates and sobject.big:
-        raise ApiError(400, "BIG_OBJECT_UNSUPPORTED_OPERATION",
-                       f"{sobject.name}: Aggregate functions not supported")
+        raise ApiError(
+            400,
+            "BIG_OBJECT_UNSUPPORTED_OPERATION",
+            f"{sobject.name}: Aggregate functions not supported",
+        )
     if sobject.external and any(i.kind == "aggregate" for i in aggregates):
-        raise ApiError(400, "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION",
-                       f"Aggregate functions on fields are not supported for {sobject.name}")
+        raise ApiError(
+            400,
+            "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION",
+            f"Aggregate functions on fields are not supported for {sobject.name}",
+        )
     if any(i.kind == "count" for i in aggregates) and len(query.items) > 1:
-        raise ApiError(400, "MALFORMED_QUERY", located(
-            query.text, query.items[1].at, "COUNT() must be the only element in the SELECT list"))
+        raise ApiError(
+            400,
+            "MALFORMED_QUERY",
+            located(
+                query.text, query.items[1].at, "COUNT() must be the only element in the SELECT list"
+            ),
+        )
     sources = _expand(org, sobject, query)
     _check_groups(query, sources, aggregates)
     for item in aggregates:
@@ -324,25 +381,36 @@ def _check_groups(query: Query, sources: list[Source], aggregates: list[Item]) -
         grouped = {g.path.lower() for g in query.group_by}
         for item in query.items:
             if item.kind == "path" and item.path.lower() not in grouped:
-                raise ApiError(400, "MALFORMED_QUERY", located(
-                    query.text, item.at,
-                    f"Field must be grouped or aggregated: {item.path}"))
+                raise ApiError(
+                    400,
+                    "MALFORMED_QUERY",
+                    located(
+                        query.text, item.at, f"Field must be grouped or aggregated: {item.path}"
+                    ),
+                )
     elif aggregates and sources:
         item = next(i for i in query.items if i.kind in ("path", "fields"))
-        raise ApiError(400, "MALFORMED_QUERY", located(
-            query.text, item.at, f"Field must be grouped or aggregated: {item.path}"))
+        raise ApiError(
+            400,
+            "MALFORMED_QUERY",
+            located(query.text, item.at, f"Field must be grouped or aggregated: {item.path}"),
+        )
 
 
 def _choose_rows(s: Selection) -> None:
     query, table, changes = s.query, s.table, s.changes
     if query.offset is not None and query.offset > 2000:
-        raise ApiError(400, "NUMBER_OUTSIDE_VALID_RANGE",
-                       "Maximum SOQL offset allowed is 2000")
+        raise ApiError(400, "NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000")
     for path, _, _, at in query.order_by:
         source = resolve(s.org, s.sobject, query, path, at)
         if not source.field.sortable:
-            raise ApiError(400, "INVALID_FIELD", located(
-                query.text, at, f"field '{source.field.name}' can not be sorted in a query call"))
+            raise ApiError(
+                400,
+                "INVALID_FIELD",
+                located(
+                    query.text, at, f"field '{source.field.name}' can not be sorted in a query call"
+                ),
+            )
     if query.where is None:
         natural = _natural(query)
         total = table.total(changes)
@@ -384,8 +452,11 @@ def _sort(s: Selection) -> None:
         first = nulls_first if nulls_first is not None else True
 
         def key(
-            k: int, values: dict[int, Value] = values, numeric: bool = numeric,
-            first: bool = first, descending: bool = descending,
+            k: int,
+            values: dict[int, Value] = values,
+            numeric: bool = numeric,
+            first: bool = first,
+            descending: bool = descending,
         ) -> tuple[int, float | str]:
             value = values[k]
             if value is None:
@@ -424,7 +495,8 @@ def _matching(s: Selection) -> array[int]:
     out: array[int] = array("I")
     table, changes = s.table, s.changes
     limit = None
-    if s.query.limit is not None and not s.query.aggregate and _natural(s.query):
+    reified = s.sobject.refusal is not None and s.sobject.refusal.reified
+    if s.query.limit is not None and _natural(s.query) and not (s.query.aggregate or reified):
         limit = s.query.limit + (s.query.offset or 0)
     if wanted is not None:
         spans: Iterator[Rows] = iter([sorted(k for k in wanted if low <= k < high)])
@@ -458,8 +530,10 @@ def _checker(s: Selection, where: Expression | None) -> Check:
         if len(nested.sources) != 1:
             raise ApiError(400, "MALFORMED_QUERY", "semi join needs one selected field")
         inner = frozenset(
-            v for rows in nested.chunks(0, nested.count)
-            for v in nested.values(nested.sources[0], rows) if v is not None
+            v
+            for rows in nested.chunks(0, nested.count)
+            for v in nested.values(nested.sources[0], rows)
+            if v is not None
         )
     test = test_for(s.query.text, where, source.field, s.org.now(), inner)
     return lambda rows: [test(v) for v in s.values(source, rows)]

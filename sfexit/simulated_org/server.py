@@ -66,6 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
     server_version = "sfdcedge"
     sys_version = ""
+    dropped = False
 
     def log_message(self, format: str, *args: Any) -> None:
         """Silence: the audit log is ``server.requests``."""
@@ -101,7 +102,12 @@ class _Handler(BaseHTTPRequestHandler):
         scheme = "https" if self.server.tls else "http"
         host = self.headers.get("Host") or front.netloc
         request = Request(
-            self.command, self.path, unquote(path), query, dict_of(self.headers), body,
+            self.command,
+            self.path,
+            unquote(path),
+            query,
+            dict_of(self.headers),
+            body,
             f"{scheme}://{host}",
         )
         size = len(self.path) + sum(len(k) + len(v) + 4 for k, v in self.headers.items())
@@ -112,17 +118,25 @@ class _Handler(BaseHTTPRequestHandler):
             object_name = front.routes.object_of(endpoint, request, parts)
             faults = front.faults.strike(endpoint, object_name)
         answer = self._mishap(faults, request, parts, object_name)
-        if answer is None and not self.close_connection:
-            answer = self._too_long() if size > URI_AND_HEADERS else front.routes.answer(
-                endpoint, handler, request, parts
+        if answer is None and not self.dropped:
+            answer = (
+                self._too_long()
+                if size > URI_AND_HEADERS
+                else front.routes.answer(endpoint, handler, request, parts)
             )
             for fault in faults:
                 if fault.kind in CONTENT:
                     mishaps.content(front.org, fault, request, answer)
-        front.requests.append(LogEntry(
-            self.command, path, query, answer.status if answer else 0,
-            "Authorization" in self.headers, host,
-        ))
+        front.requests.append(
+            LogEntry(
+                self.command,
+                path,
+                query,
+                answer.status if answer else 0,
+                "Authorization" in self.headers,
+                host,
+            )
+        )
         if answer is not None:
             self._send(endpoint, answer, [f for f in faults if f.kind in TRANSPORT])
 
@@ -149,14 +163,17 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _too_long(self) -> Answer:
-        status, reason = (414, "URI Too Long") if len(self.path) > 8000 else (
-            431, "Request Header Fields Too Large")
+        status, reason = (
+            (414, "URI Too Long")
+            if len(self.path) > 8000
+            else (431, "Request Header Fields Too Large")
+        )
         page = f"<h1>Bad Message {status}</h1><pre>reason: {reason}</pre>"
         return Answer(status, page.encode(), "text/html;charset=iso-8859-1")
 
     def _drop(self, reset: bool = False) -> None:
         """End the connection: with RST (SO_LINGER 0) or cleanly."""
-        self.close_connection = True
+        self.close_connection = self.dropped = True
         if reset:
             self.wfile.flush()
             linger = struct.pack("ii", 1, 0)
@@ -173,7 +190,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response_only(answer.status)
         self.send_header("Date", formatdate(org.now(), usegmt=True))
         if endpoint not in Routes.OPEN and endpoint != "userinfo" and answer.status != 401:
-            self.send_header("Sforce-Limit-Info", f"api-usage={org.used()}/{org.api_daily_limit}")
+            self.send_header("Sforce-Limit-Info", org.usage())
         for name, value in answer.headers.items():
             self.send_header(name, value)
 

@@ -22,8 +22,18 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _RESERVED = {
-    "where", "with", "group", "having", "order", "limit", "offset", "for", "using", "update",
-    "from", "all",
+    "where",
+    "with",
+    "group",
+    "having",
+    "order",
+    "limit",
+    "offset",
+    "for",
+    "using",
+    "update",
+    "from",
+    "all",
 }
 AGGREGATES = {"count", "count_distinct", "min", "max", "sum", "avg"}
 
@@ -125,7 +135,7 @@ class _Parser:
             match = _TOKEN.match(text, position)
             if match is None or match.end() == position:
                 at = position + len(text[position:]) - len(text[position:].lstrip())
-                self._fail(at, f"unexpected token: '{text[at:at + 1]}'")
+                self._fail(at, f"unexpected token: '{text[at : at + 1]}'")
             kind = match.lastgroup or ""
             self.tokens.append(Token(kind, match.group(kind), match.start(kind)))
             position = match.end()
@@ -198,9 +208,7 @@ class _Parser:
             out.scope = self.name().text
         if self.word("where"):
             out.where = self.expression()
-        if self.word("with") and not self._one_of(
-            "security_enforced", "user_mode", "system_mode"
-        ):
+        if self.word("with") and not self._one_of("security_enforced", "user_mode", "system_mode"):
             self.unexpected()
         if self.word("group", "by"):
             out.group_by.append(self.item())
@@ -306,8 +314,9 @@ class _Parser:
         op = self.next()
         text = op.text.lower()
         if op.kind == "sign" and text in ("=", "!=", "<>", "<", "<=", ">", ">="):
-            return Condition(token.text, "!=" if text == "<>" else text, (self.literal(),),
-                             token.at)
+            return Condition(
+                token.text, "!=" if text == "<>" else text, (self.literal(),), token.at
+            )
         if op.kind == "name" and text == "like":
             return Condition(token.text, "like", (self.literal(),), token.at)
         if op.kind == "name" and text in ("includes", "excludes", "in", "not"):
@@ -333,8 +342,11 @@ class _Parser:
         if token.kind == "string":
             body = token.text[1:-1]
             if len(body) > 4000:
-                raise ApiError(400, "INVALID_QUERY_FILTER_OPERATOR",
-                               "maximum length of a filter string is 4000 characters")
+                raise ApiError(
+                    400,
+                    "INVALID_QUERY_FILTER_OPERATOR",
+                    "maximum length of a filter string is 4000 characters",
+                )
             return Literal("string", _unescape(body), token.at)
         if token.kind in ("number", "date", "datetime"):
             return Literal(token.kind, token.text, token.at)
@@ -366,6 +378,9 @@ def parse(text: str) -> Query:
     if not text.strip():
         raise ApiError(400, "MALFORMED_QUERY", "A query string has to be specified")
     if len(text) > MAX_STATEMENT:
-        raise ApiError(400, "QUERY_TOO_COMPLICATED", "SOQL statements cannot be longer than "
-                       f"{MAX_STATEMENT} characters.")
+        raise ApiError(
+            400,
+            "QUERY_TOO_COMPLICATED",
+            f"SOQL statements cannot be longer than {MAX_STATEMENT} characters.",
+        )
     return _Parser(text).query()

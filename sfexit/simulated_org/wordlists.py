@@ -80,6 +80,12 @@ PICKLISTS = {
     "share_cause": "Owner, Manual, Rule, Team",
     "colours": "red, green, blue, black",
     "user_type": "Standard, PowerPartner, CsnOnly",
+    "group_type": "Queue, Regular, Role, Organization",
+    "publish": "R, P, U",
+    "product_family": "Hardware, Software, Services",
+    "reason": "Installation, Performance, Breakdown, Feature Request, Other",
+    "field_name": "StageName, Amount, OwnerId, Status, Priority, created, locked",
+    "data_type": "EnumOrId, Text, Currency, DynamicEnum, Entity",
     "generic": "Alpha, Beta, Gamma, Delta",
 }
 VALUES = {name: _words(text) for name, text in PICKLISTS.items()}

@@ -405,9 +405,11 @@ def test_a_number_of_rows_that_is_none(rows: str) -> None:
 
 def test_refused_pages(org: responses.RequestsMock) -> None:
     org.get(ORG + RESULTS, status=409, json=refused("", "version mismatch"))
-    with pytest.raises(OrgRefused, match=r"66\.0.*another one") as caught:
-        with bulk.open_page(client_for(version="67.0"), JOB):
-            pass
+    with (
+        pytest.raises(OrgRefused, match=r"66\.0.*another one") as caught,
+        bulk.open_page(client_for(version="67.0"), JOB),
+    ):
+        pass
     assert caught.value.status == 409 and "67.0" in caught.value.reason
     org.replace("GET", ORG + RESULTS, status=404, json=refused("NOT_FOUND"))
     with pytest.raises(bulk.JobLost), bulk.open_page(client_for(), JOB):

@@ -26,6 +26,7 @@ from sfexit.errors import (
     Transient,
     UsageProblem,
 )
+from sfexit.redaction import Secret
 from sfexit.salesforce import refusals
 from sfexit.salesforce.client import Client, encode_query
 from sfexit.salesforce.transport import NetworkFault
@@ -153,6 +154,19 @@ def test_redirects_are_refused_and_the_token_stays() -> None:
                 client.get_json("/limits")
             assert len(server.requests) == 1
         assert not evil.requests
+
+
+def test_the_body_of_a_redirect_is_not_read_without_end() -> None:
+    def endless(connection: socket.socket, _: bytes) -> None:
+        head = "HTTP/1.1 302 Found\r\nLocation: /services/elsewhere\r\n\r\n"
+        connection.sendall(head.encode())
+        for _number in range(64 * 1024):
+            connection.sendall(b"x" * 65536)
+
+    with WireServer(endless) as server, client_for(server.url) as client:
+        with pytest.raises(SignInProblem, match="redirects are refused"):
+            client.get_json("/limits")
+        assert len(server.requests) == 1
 
 
 def test_netrc_does_not_replace_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -390,6 +404,17 @@ def test_no_connection_is_a_known_outcome() -> None:
     with pytest.raises(NetworkFault) as caught:
         client.send_once("POST", "/jobs/query", {})
     assert caught.value.nothing_sent and not isinstance(caught.value, OutcomeUnknown)
+
+
+def test_a_fault_of_the_sign_in_is_a_known_outcome(org: responses.RequestsMock) -> None:
+    class Unlucky(FakeCredential):
+        def renew(self, stale: Secret) -> Secret:
+            raise NetworkFault("The network failed during the sign-in.")
+
+    org.post(f"{BASE}/jobs/query", status=401, json=EXPIRED)
+    with pytest.raises(Transient, match="sign-in") as caught:
+        client_for(credential=Unlucky()).send_once("POST", "/jobs/query", {})
+    assert not isinstance(caught.value, OutcomeUnknown)
 
 
 def test_refusals_are_known_outcomes(org: responses.RequestsMock) -> None:

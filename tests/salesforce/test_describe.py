@@ -14,10 +14,11 @@ from sfexit.salesforce.describe import (
     describe,
     describe_global,
     parse_description,
+    parse_global,
     selectable,
 )
 
-from .wire import ORG, Notes, client_for
+from .wire import ORG, client_for
 
 SOBJECTS = f"{ORG}/services/data/v66.0/sobjects"
 
@@ -110,24 +111,44 @@ def test_describe_global(org: responses.RequestsMock) -> None:
         "encoding": "UTF-8",
         "sobjects": [
             {"name": "Account", "label": "Account", "keyPrefix": "001", "queryable": True},
-            {"name": "AccountHistory", "label": "H", "keyPrefix": None, "custom": False,
-             "associateEntityType": "History", "associateParentEntity": "Account"},
-            {"name": "../evil", "label": "x"},
-            {"label": "nameless"},
-            "nonsense",
-            {"name": "A" * 81, "label": "too long"},
-            {"name": "Set__c", "label": "Set", "customSetting": True, "deprecatedAndHidden": True},
+            {
+                "name": "AccountHistory",
+                "label": "H",
+                "keyPrefix": None,
+                "associateEntityType": "History",
+                "associateParentEntity": "Account",
+            },
+            {"name": "../odd", "label": "x"},
+            {"name": "Set__c", "label": "S", "customSetting": True, "deprecatedAndHidden": True},
         ],
-    }  # fmt: skip
+    }
     org.get(SOBJECTS, json=listed)
-    notes = Notes()
-    body, entries = describe_global(client_for(progress=notes))
+    body, entries = describe_global(client_for())
     assert json.loads(body) == listed
-    assert [entry.name for entry in entries] == ["Account", "AccountHistory", "Set__c"]
+    # A name that cannot be used is kept: the export has to account for it.
+    assert [entry.name for entry in entries] == ["Account", "AccountHistory", "../odd", "Set__c"]
     assert entries[1].associate_entity_type == "History"
     assert entries[1].associate_parent_entity == "Account" and entries[1].key_prefix is None
-    assert entries[2].custom_setting and entries[2].deprecated
-    assert len(notes.notes) == 4
+    assert entries[3].custom_setting and entries[3].deprecated
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"sobjects": {}}',
+        b'{"sobjects": ["x"]}',
+        b'{"sobjects": [{}]}',
+        b'{"sobjects": [{"name": null}]}',
+        b"\xff",
+        b"[" * 100_000,
+    ],
+)
+def test_lists_of_objects_that_are_none(body: bytes) -> None:
+    with pytest.raises(DamagedAnswer):
+        parse_global(body)
 
 
 @pytest.mark.parametrize(

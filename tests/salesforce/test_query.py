@@ -21,9 +21,9 @@ def test_pages_are_followed_and_numbers_stay_text(org: responses.RequestsMock) -
     following = "/services/data/v66.0/query/0r8xx5R2yF2gs3VASQ-2"
     org.get(
         f"{BASE}/queryAll",
-        body='{"totalSize": 3, "done": false, "nextRecordsUrl": "%s", "records": ['
+        body='{"totalSize": 3, "done": false, "records": ['
         '{"attributes": {"type": "A"}, "Id": "1", "N": 10.50, "B": true, "Z": null},'
-        '{"Id": "2", "N": 1.0E7}]}' % following,
+        f'{{"Id": "2", "N": 1.0E7}}], "nextRecordsUrl": "{following}"}}',
         content_type="application/json",
     )
     org.get(ORG + following, json={"totalSize": 3, "done": True, "records": [{"Id": "3"}]})

@@ -17,10 +17,17 @@ from sfexit.simulated_org.ids import ALPHABET, IdSpace, to18
 ORG = SimulatedOrg(seed=7, rows=2500)
 COMPOUND = ("address", "location")
 NUMBERS = ("int", "long", "double", "currency", "percent")
-BULK = [n for n in ORG.objects if (o := ORG.sobject(n)) and o.queryable and o.bulk
-        and not o.refusal]
-REST = [n for n in ORG.objects if (o := ORG.sobject(n)) and o.queryable and not o.refusal
-        and n not in ("Wide__c", "Wide_Rest__mdt")]
+BULK = [
+    n for n in ORG.objects if (o := ORG.sobject(n)) and o.queryable and o.bulk and not o.refusal
+]
+REST = [
+    n
+    for n in ORG.objects
+    if (o := ORG.sobject(n))
+    and o.queryable
+    and not o.refusal
+    and n not in ("Wide__c", "Wide_Rest__mdt")
+]
 
 
 def canonical(kind: str, value: Any) -> str | None:
@@ -96,8 +103,11 @@ def test_ids_are_valid_unique_and_resolve(client: Any) -> None:
 
 def test_some_references_point_at_purged_rows() -> None:
     org = SimulatedOrg(rows=30_000)
-    lost = [r["AccountId"] for r in org.truth("Contact")
-            if r["AccountId"] and org.tables.locate(r["AccountId"]) is None]
+    lost = [
+        r["AccountId"]
+        for r in org.truth("Contact")
+        if r["AccountId"] and org.tables.locate(r["AccountId"]) is None
+    ]
     assert lost and all(to18(i) == i and i.startswith("001") for i in lost)
 
 

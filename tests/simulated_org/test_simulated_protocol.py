@@ -11,18 +11,10 @@ from typing import Any
 import pytest
 import requests
 import trustme
-from conftest import VERSION, parse_csv
 from simple_salesforce import Salesforce
+from simulated_client import VERSION, Client, parse_csv, refused
 
 from sfexit.simulated_org import SimulatedOrg, serve
-
-
-def refused(answer: requests.Response, status: int, code: str, text: str = "") -> None:
-    assert answer.status_code == status, answer.text
-    body = answer.json()
-    assert isinstance(body, list) and body[0]["errorCode"] == code, body
-    assert text in body[0]["message"], body
-
 
 # -- sign-in ------------------------------------------------------------------------------
 
@@ -117,9 +109,29 @@ def test_describe_global_and_describe(client: Any) -> None:
     assert what["polymorphicForeignKey"] and len(what["referenceTo"]) == 3
     kinds = {f["type"] for n in client.org.objects for f in client.fields(n)}
     assert kinds >= {
-        "id", "reference", "string", "textarea", "picklist", "multipicklist", "boolean", "int",
-        "double", "currency", "percent", "date", "datetime", "time", "address", "location",
-        "base64", "anyType", "encryptedstring", "phone", "url", "email", "combobox",
+        "id",
+        "reference",
+        "string",
+        "textarea",
+        "picklist",
+        "multipicklist",
+        "boolean",
+        "int",
+        "double",
+        "currency",
+        "percent",
+        "date",
+        "datetime",
+        "time",
+        "address",
+        "location",
+        "base64",
+        "anyType",
+        "encryptedstring",
+        "phone",
+        "url",
+        "email",
+        "combobox",
     }
     refused(client.get("sobjects/Nothing__c/describe"), 404, "NOT_FOUND")
     assert client.get("sobjects/Account").json()["objectDescribe"]["keyPrefix"] == "001"
@@ -170,37 +182,49 @@ def test_where_order_limit(client: Any) -> None:
     assert ids("Industry != 'Energy'") == want(lambda r: r["Industry"] != "Energy")
     assert ids("Industry = null") == want(lambda r: r["Industry"] is None)
     assert ids("NumberOfEmployees > 1000") == want(
-        lambda r: r["NumberOfEmployees"] and int(r["NumberOfEmployees"]) > 1000)
+        lambda r: r["NumberOfEmployees"] and int(r["NumberOfEmployees"]) > 1000
+    )
     assert ids("Name LIKE 'n%gmbh%'") == want(
-        lambda r: r["Name"].lower().startswith("n") and "gmbh" in r["Name"].lower())
+        lambda r: r["Name"].lower().startswith("n") and "gmbh" in r["Name"].lower()
+    )
     assert ids("Rating IN ('Hot', null)") == want(lambda r: r["Rating"] in ("Hot", None))
     assert ids("Rating NOT IN ('Hot', 'Warm')") == want(
-        lambda r: r["Rating"] not in ("Hot", "Warm"))
+        lambda r: r["Rating"] not in ("Hot", "Warm")
+    )
     assert ids("CreatedDate >= 2024-01-01T00:00:00Z AND NOT (Rating = 'Hot')") == want(
-        lambda r: r["CreatedDate"] >= "2024" and r["Rating"] != "Hot")
+        lambda r: r["CreatedDate"] >= "2024" and r["Rating"] != "Hot"
+    )
     assert ids("Customer_Since__c < 2020-05-05 OR Rating = 'Cold'") == want(
-        lambda r: (r["Customer_Since__c"] or "z") < "2020-05-05" or r["Rating"] == "Cold")
+        lambda r: (r["Customer_Since__c"] or "z") < "2020-05-05" or r["Rating"] == "Cold"
+    )
     assert ids("Regions__c INCLUDES ('red;blue')") == want(
-        lambda r: {"red", "blue"} <= set((r["Regions__c"] or "").split(";")))
+        lambda r: {"red", "blue"} <= set((r["Regions__c"] or "").split(";"))
+    )
     middle = truth[len(truth) // 2]["Id"]
     assert ids(f"Id > '{middle}'") == want(lambda r: r["Id"] > middle)
     assert ids(f"Id IN ('{middle}', '{middle[:15]}')") == {middle}
     ordered = client.records("SELECT Name FROM Account ORDER BY Name DESC LIMIT 5 OFFSET 2")
-    assert [r["Name"] for r in ordered] == sorted(
-        (r["Name"] for r in truth), reverse=True)[2:7]
+    assert [r["Name"] for r in ordered] == sorted((r["Name"] for r in truth), reverse=True)[2:7]
+    assert ids("OwnerId IN (SELECT Id FROM User WHERE IsActive = false)") == want(
+        lambda r: (
+            r["OwnerId"] in {u["Id"] for u in client.org.truth("User") if u["IsActive"] == "false"}
+        )
+    )
     owner = client.records("SELECT Owner.Name, Owner.Profile.Name FROM Account LIMIT 1")[0]
     assert owner["Owner"]["attributes"]["type"] == "User" and owner["Owner"]["Profile"]["Name"]
 
 
 def test_aggregates(client: Any) -> None:
     truth = list(client.org.truth("Account"))
-    one = client.query("SELECT MIN(CreatedDate), MAX(SystemModstamp) top, COUNT(Id) FROM Account",
-                       everything=True).json()["records"][0]
+    one = client.query(
+        "SELECT MIN(CreatedDate), MAX(SystemModstamp) top, COUNT(Id) FROM Account", everything=True
+    ).json()["records"][0]
     assert one["expr0"] == min(r["CreatedDate"] for r in truth).replace("Z", "+0000")
     assert one["top"] == max(r["SystemModstamp"] for r in truth).replace("Z", "+0000")
     assert one["expr2"] == len(truth)
-    groups = client.query("SELECT Rating, COUNT(Id) FROM Account GROUP BY Rating",
-                          everything=True).json()
+    groups = client.query(
+        "SELECT Rating, COUNT(Id) FROM Account GROUP BY Rating", everything=True
+    ).json()
     assert sum(r["expr1"] if "expr1" in r else r["expr0"] for r in groups["records"]) == len(truth)
     assert client.query("SELECT COUNT() FROM Account").json()["records"] == []
 
@@ -227,17 +251,26 @@ def test_aggregates(client: Any) -> None:
         ("SELECT FIELDS(ALL) FROM Account", "MALFORMED_QUERY", "LIMIT of at most 200"),
         ("SELECT FIELDS(CUSTOM) FROM Account LIMIT 201", "MALFORMED_QUERY", "LIMIT"),
         ("SELECT Id FROM Account USING SCOPE allPrivate", "MALFORMED_QUERY", "allPrivate"),
-        ("SELECT Id FROM AccountChangeEvent", "INVALID_TYPE_FOR_OPERATION",
-         "entity type AccountChangeEvent does not support query"),
+        (
+            "SELECT Id FROM AccountChangeEvent",
+            "INVALID_TYPE_FOR_OPERATION",
+            "entity type AccountChangeEvent does not support query",
+        ),
         ("SELECT Id FROM LoginEventStream", "INVALID_TYPE_FOR_OPERATION", "does not support"),
         ("SELECT Id FROM ContentDocumentLink", "MALFORMED_QUERY", "requires a filter by a single"),
         ("SELECT Id FROM ContentFolderItem", "MALFORMED_QUERY", "ParentContentFolderId"),
         ("SELECT Id FROM Vote", "MALFORMED_QUERY", "Vote object"),
         ("SELECT Id FROM IdeaComment", "MALFORMED_QUERY", "Idea Comment"),
-        ("SELECT Id FROM FieldDefinition", "MALFORMED_QUERY",
-         "a filter on a reified column is required [EntityDefinitionId,DurableId]"),
-        ("SELECT Id FROM FieldDefinition WHERE DurableId = 'a' OR DurableId = 'b'",
-         "MALFORMED_QUERY", "reified"),
+        (
+            "SELECT Id FROM FieldDefinition",
+            "MALFORMED_QUERY",
+            "a filter on a reified column is required [EntityDefinitionId,DurableId]",
+        ),
+        (
+            "SELECT Id FROM FieldDefinition WHERE DurableId = 'a' OR DurableId = 'b'",
+            "MALFORMED_QUERY",
+            "reified",
+        ),
         ("SELECT Id FROM UserRecordAccess", "INVALID_FIELD", "Can select only RecordId"),
         ("SELECT Id FROM OutgoingEmail", "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", "OutgoingEmail"),
         ("SELECT COUNT() FROM Sensor__b", "BIG_OBJECT_UNSUPPORTED_OPERATION", "Aggregate"),
@@ -252,15 +285,20 @@ def test_filters_that_lift_refusals(client: Any) -> None:
     links = list(org.truth("ContentDocumentLink"))
     document = links[0]["ContentDocumentId"]
     found = client.records(
-        f"SELECT Id FROM ContentDocumentLink WHERE ContentDocumentId IN ('{document}')")
+        f"SELECT Id FROM ContentDocumentLink WHERE ContentDocumentId IN ('{document}')"
+    )
     assert {r["Id"] for r in found} == {
-        r["Id"] for r in links if r["ContentDocumentId"] == document}
-    assert [r["QualifiedApiName"] for r in client.records(
-        "SELECT QualifiedApiName FROM EntityDefinition")] == org.objects
-    fields = client.records("SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinition."
-                            "QualifiedApiName = 'Account' LIMIT 1")  # LIMIT is ignored
-    assert [r["QualifiedApiName"] for r in fields] == [
-        f["name"] for f in client.fields("Account")]
+        r["Id"] for r in links if r["ContentDocumentId"] == document
+    }
+    assert [
+        r["QualifiedApiName"]
+        for r in client.records("SELECT QualifiedApiName FROM EntityDefinition")
+    ] == org.objects
+    fields = client.records(
+        "SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinition."
+        "QualifiedApiName = 'Account' LIMIT 1"
+    )  # LIMIT is ignored
+    assert [r["QualifiedApiName"] for r in fields] == [f["name"] for f in client.fields("Account")]
     assert client.records("SELECT FIELDS(ALL) FROM Account LIMIT 2")[0]["BillingAddress"]
     assert "Tier_Score__c" not in client.records("SELECT FIELDS(STANDARD) FROM Account")[0]
     assert client.records("SELECT Id FROM Account USING SCOPE everything LIMIT 1")
@@ -268,7 +306,9 @@ def test_filters_that_lift_refusals(client: Any) -> None:
         answer = requests.get(
             f"{server.url}/services/data/v60.0/query",
             params={"q": "SELECT COUNT() FROM ContentDocumentLink"},
-            headers={"Authorization": f"Bearer {server.org.access_token}"}, timeout=10)
+            headers={"Authorization": f"Bearer {server.org.access_token}"},
+            timeout=10,
+        )
         assert answer.json()["totalSize"] > 0
 
 
@@ -306,21 +346,27 @@ def test_composite(client: Any) -> None:
     url = f"{client.server.url}/services/data/v{VERSION}/composite"
     before = client.org.calls
     parts = [
-        {"method": "GET", "referenceId": n,
-         "url": f"/services/data/v{VERSION}/query/?q=SELECT+COUNT()+FROM+{n}"}
+        {
+            "method": "GET",
+            "referenceId": n,
+            "url": f"/services/data/v{VERSION}/query/?q=SELECT+COUNT()+FROM+{n}",
+        }
         for n in ("Account", "Nope")
     ]
     answer = requests.post(
-        url, json={"compositeRequest": parts}, headers=client.headers(), timeout=10)
+        url, json={"compositeRequest": parts}, headers=client.headers(), timeout=10
+    )
     good, bad = answer.json()["compositeResponse"]
     assert answer.status_code == 200 and good["httpStatusCode"] == 200
     assert good["body"]["totalSize"] == client.org.count("Account", deleted=False)
     assert bad["httpStatusCode"] == 400 and bad["body"][0]["errorCode"] == "INVALID_TYPE"
     assert client.org.calls == before + 1
-    batch = [{"method": "GET", "url": f"v{VERSION}/sobjects/{n}/describe"}
-             for n in ("Account", "Nope")]
+    batch = [
+        {"method": "GET", "url": f"v{VERSION}/sobjects/{n}/describe"} for n in ("Account", "Nope")
+    ]
     answer = requests.post(
-        url + "/batch", json={"batchRequests": batch}, headers=client.headers(), timeout=10)
+        url + "/batch", json={"batchRequests": batch}, headers=client.headers(), timeout=10
+    )
     assert [r["statusCode"] for r in answer.json()["results"]] == [200, 404]
     assert answer.json()["hasErrors"] is True
 
@@ -331,8 +377,11 @@ def test_composite(client: Any) -> None:
 @pytest.mark.parametrize(
     ("soql", "code", "text"),
     [
-        ("SELECT Id, BillingAddress FROM Account", "FEATURENOTENABLED",
-         "Selecting compound data not supported in Bulk Query"),
+        (
+            "SELECT Id, BillingAddress FROM Account",
+            "FEATURENOTENABLED",
+            "Selecting compound data not supported in Bulk Query",
+        ),
         ("SELECT Id, Body FROM Attachment", "FEATURENOTENABLED", "Cannot serialize value"),
         ("SELECT COUNT(Id) FROM Account", "API_ERROR", "not supported"),
         ("SELECT Rating FROM Account GROUP BY Rating", "API_ERROR", "GROUP BY"),
@@ -360,8 +409,9 @@ def test_bulk_job_life(lively: Any, clock: Any) -> None:
     assert made["apiVersion"] == 66.0 and made["concurrencyMode"] == "Parallel"
     path = f"jobs/query/{made['id']}"
     refused(lively.get(path + "/results"), 400, "INVALIDJOBSTATE")
-    delete = requests.delete(f"{lively.server.url}/services/data/v{VERSION}/{path}",
-                             headers=lively.headers(), timeout=10)
+    delete = requests.delete(
+        f"{lively.server.url}/services/data/v{VERSION}/{path}", headers=lively.headers(), timeout=10
+    )
     refused(delete, 400, "API_ERROR")
     assert lively.get(path).json()["state"] == "InProgress"
     done = lively.get(path).json()
@@ -373,8 +423,12 @@ def test_bulk_job_life(lively: Any, clock: Any) -> None:
     again = lively.get(path + "/results")
     assert again.content == page.content
     refused(lively.get(path + "/results", version="65.0"), 409, "API_ERROR")
-    patch = requests.patch(f"{lively.server.url}/services/data/v{VERSION}/{path}",
-                           json={"state": "Aborted"}, headers=lively.headers(), timeout=10)
+    patch = requests.patch(
+        f"{lively.server.url}/services/data/v{VERSION}/{path}",
+        json={"state": "Aborted"},
+        headers=lively.headers(),
+        timeout=10,
+    )
     refused(patch, 400, "INVALIDJOBSTATE")
     clock.moment += 7 * 86_400 + 1
     lively.org.new_session()
@@ -384,8 +438,9 @@ def test_bulk_job_life(lively: Any, clock: Any) -> None:
 def test_bulk_abort_delete_list_and_result_pages(lively: Any) -> None:
     url = f"{lively.server.url}/services/data/v{VERSION}/jobs/query"
     ids = [lively.create("SELECT Id FROM Contact").json()["id"] for _ in range(5)]
-    aborted = requests.patch(f"{url}/{ids[0]}", json={"state": "Aborted"},
-                             headers=lively.headers(), timeout=10)
+    aborted = requests.patch(
+        f"{url}/{ids[0]}", json={"state": "Aborted"}, headers=lively.headers(), timeout=10
+    )
     assert aborted.json()["state"] == "Aborted"
     gone = requests.delete(f"{url}/{ids[0]}", headers=lively.headers(), timeout=10)
     assert gone.status_code == 204 and gone.content == b""
@@ -423,6 +478,38 @@ def test_empty_object_has_a_header_and_no_rows(client: Any) -> None:
     assert page.headers["Sforce-Locator"] == "null"
 
 
+def test_options_for_open_questions() -> None:
+    org = SimulatedOrg(
+        rows=300,
+        bulk_empty_header=False,
+        per_app_usage="17/250(appName=x)",
+        hidden_fields={"Account": ("Rating",)},
+        bulk_job_delay_polls=0,
+    )
+    with serve(org) as server:
+        client = Client(server)
+        assert client.results(client.job("SELECT Id FROM Empty__c")).content == b""
+        assert (
+            client.get("limits")
+            .headers["Sforce-Limit-Info"]
+            .endswith("; per-app-api-usage=17/250(appName=x)")
+        )
+        assert "Rating" not in [f["name"] for f in client.fields("Account")]
+        listed = client.records(
+            "SELECT QualifiedApiName FROM FieldDefinition WHERE EntityDefinitionId = 'Account'"
+        )
+        assert {"QualifiedApiName": "Rating"}.items() <= listed[
+            [r["QualifiedApiName"] for r in listed].index("Rating")
+        ].items()
+
+
+def test_system_users_have_no_readable_profile(client: Any) -> None:
+    users = client.records("SELECT Name, IsActive, ProfileId, Profile.Name FROM User LIMIT 3")
+    assert users[1]["Name"] == "Automated Process"
+    assert users[1]["ProfileId"] and users[1]["Profile"] is None and users[0]["Profile"]
+    assert {u["IsActive"] for u in client.records("SELECT IsActive FROM User")} == {True, False}
+
+
 def test_gzip_only_when_asked(client: Any) -> None:
     job = client.job("SELECT Id,Name FROM Contact")
     path = f"jobs/query/{job}/results"
@@ -456,7 +543,8 @@ def test_rows_come_change_and_go_while_a_job_keeps_its_rows(lively: Any, clock: 
     assert fresh == [[r[n] or "" for n in names] for r in after.values()]
     since = datetime.datetime.fromtimestamp(int(clock.moment) - 30, datetime.UTC)
     drift = lively.records(
-        f"SELECT Id FROM Account WHERE SystemModstamp >= {since:%Y-%m-%dT%H:%M:%SZ}", True)
+        f"SELECT Id FROM Account WHERE SystemModstamp >= {since:%Y-%m-%dT%H:%M:%SZ}", True
+    )
     assert {r["Id"] for r in drift} == {*new, *changed, *lost}
     live = lively.query("SELECT COUNT() FROM Account").json()["totalSize"]
     assert live == org.count("Account", deleted=False, archived=False)
@@ -477,8 +565,12 @@ def test_dropped_fields_vanish(lively: Any) -> None:
     job = lively.create("SELECT Id,Tier_Score__c FROM Account").json()["id"]
     lively.org.drop_field("Account", "Tier_Score__c")
     assert "Tier_Score__c" not in [f["name"] for f in lively.fields("Account")]
-    refused(lively.query("SELECT Tier_Score__c FROM Account"), 400, "INVALID_FIELD",
-            "No such column 'Tier_Score__c' on entity 'Account'")
+    refused(
+        lively.query("SELECT Tier_Score__c FROM Account"),
+        400,
+        "INVALID_FIELD",
+        "No such column 'Tier_Score__c' on entity 'Account'",
+    )
     lively.get(f"jobs/query/{job}")
     failed = lively.get(f"jobs/query/{job}").json()
     assert failed["state"] == "Failed" and "Tier_Score__c" in failed["errorMessage"]
@@ -499,12 +591,13 @@ def test_simple_salesforce_over_tls(tmp_path: Any) -> None:
         session = requests.Session()
         session.verify, session.trust_env = str(trusted), False
         salesforce = Salesforce(
-            instance_url=server.url, session_id=org.access_token, version=VERSION, session=session)
+            instance_url=server.url, session_id=org.access_token, version=VERSION, session=session
+        )
         assert len(salesforce.describe()["sobjects"]) == len(org.objects)
         assert salesforce.Account.describe()["keyPrefix"] == "001"
         found = salesforce.query_all("SELECT Id FROM Contact", include_deleted=True)
         assert [r["Id"] for r in found["records"]] == [r["Id"] for r in org.truth("Contact")]
-        text = "".join(salesforce.bulk2.Account.query_all("SELECT Id,Name FROM Account"))
+        text = "".join(salesforce.bulk2.Account.query_all("SELECT Id,Name FROM Account", wait=0.01))
         rows = parse_csv(text.encode())
         assert rows[1:] == [[r["Id"], r["Name"]] for r in org.truth("Account")]
         assert salesforce.limits()["DailyApiRequests"]["Max"] == org.api_daily_limit
