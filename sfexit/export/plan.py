@@ -96,13 +96,20 @@ def columns_of(
     }
 
 
-def route(*, rule: Rule | None, bulk_refuses: str | None, count: int | None, uri_fits: bool) -> str:
+def route(
+    *,
+    rule: Rule | None,
+    bulk_refuses: str | None,
+    count: int | None,
+    uri_fits: bool,
+    bulk_from_rows: int = BULK_FROM_ROWS,
+) -> str:
     """ "bulk" or "rest". `count` is None where the org would not count."""
     if (rule is not None and rule.kind == "rest") or bulk_refuses is not None:
         return "rest"
     if not uri_fits:
         return "bulk"
-    if count is not None and count < BULK_FROM_ROWS:
+    if count is not None and count < bulk_from_rows:
         return "rest"
     return "bulk"
 

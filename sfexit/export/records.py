@@ -8,8 +8,10 @@ is in the journal, so the same code begins, resumes and repeats.
 from __future__ import annotations
 
 import json
+import re
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,12 +24,11 @@ from sfexit.archive.durable import Disk
 from sfexit.archive.journal import Journal
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
-from sfexit.archive.page import PageFacts, PageWriter, csv_rows
+from sfexit.archive.page import LIMIT_CSV_BYTES, PageFacts, PageWriter, csv_rows
 from sfexit.catalog import Description, ObjectEntry
 from sfexit.errors import Interrupted, OrgRefused, OutcomeUnknown, Transient
 from sfexit.export import plan, wide
 from sfexit.export.rest_rows import RowShaper
-from sfexit.gzipped import Gunzip
 from sfexit.progress import Progress
 from sfexit.salesforce import bulk, query
 from sfexit.salesforce import describe as describing
@@ -37,8 +38,22 @@ from sfexit.salesforce.object_rules import Rule, rule_for
 _READINGS = 4  # tries at a whole object in one run, not counting dropped fields
 _SLICES = 512  # an object divided more often than this is not going to be read
 _CREATE_TRIES = 4
-_SCHEMA_LIMIT_BYTES = 64 << 20
 PAGE_ROWS = 25_000  # asked for where pages come one after another (before API 58.0)
+_PAGES_AHEAD = 16  # pages of one object that wait for a stream
+
+# A failed job tells its error as "CODE: words". Only what another query cures is taken for more
+# than a failed job.
+_JOB_ERROR = re.compile(r"\s*(INVALID_FIELD|QUERY_TIMEOUT|OPERATION_TOO_LARGE)\b")
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is fixed in daily use, and set otherwise by tests and by odd orgs."""
+
+    page_csv_bytes: int = LIMIT_CSV_BYTES  # a page that unpacks to more is refused
+    bulk_from_rows: int = plan.BULK_FROM_ROWS
+    job_stuck_seconds: float = bulk.STUCK_AFTER_SECONDS
+    clock: Callable[[], float] = time.monotonic
 
 
 class _Reread(Exception):
@@ -88,6 +103,7 @@ class Reader:
         verifying: threading.Semaphore,
         names: dict[str, str],
         user_id: str,
+        tuning: Tuning,
     ) -> None:
         """`streams` fetch pages; `verifying` bounds how many of them unpack and count at once;
         `names` are the file-safe names of objects."""
@@ -102,6 +118,7 @@ class Reader:
         self._verifying = verifying
         self.names = names
         self._user_id = user_id
+        self._tuning = tuning
 
     # ---- one object --------------------------------------------------------------------------
 
@@ -126,9 +143,48 @@ class Reader:
             )
         return replace(line, started=started, finished=_now())
 
+    def failed(self, entry: ObjectEntry, fault: Transient) -> LedgerLine:
+        """The line of an object that kept meeting passing faults. What was read of it stays."""
+        [state] = self._journal.rows("SELECT * FROM object WHERE name = ?", (entry.name,))
+        rows = self._rows_of(entry.name)
+        line = LedgerLine(
+            entry.name,
+            entry.label,
+            "failed",
+            route=state["route"] or "",
+            rows=rows or None,
+            fields_exported=len(json.loads(state["fields"])) if state["fields"] else None,
+            fields_not_exported=json.loads(state["left_out"]) if state["left_out"] else {},
+            reason="the org or the line kept failing, in two rounds of many tries",
+            evidence=str(fault),
+            remedy=plan.RUN_AGAIN,
+            finished=_now(),
+        )
+        if not line.has_rows:
+            self._abandon(entry.name, state["reading"], state["route"] or "")
+        return line
+
+    def reread(self, name: str, why: str) -> None:
+        """Let the object be read from the start by the next `read`, whatever it came to."""
+        self._note(name, "reading", f"{why}; the object is read again")
+        self._journal.record("again", object=name, fresh=True)
+
     def _read(self, entry: ObjectEntry, rule: Rule | None) -> LedgerLine:
-        description = self.description(entry.name)
-        work = self._begin(entry, rule, description)
+        work = self._begin(entry, rule, self.description(entry.name))
+        line = self._rows(work)
+        if not line.has_rows:
+            self._abandon(work.name, work.reading, work.route)
+        return line
+
+    def _abandon(self, name: str, reading: int, route: str) -> None:
+        """An object without rows has no page in the bag, not even an empty one."""
+        if self._journal.rows(
+            "SELECT 1 FROM page WHERE object = ? AND reading = ?", (name, reading)
+        ):
+            self._next_reading(name, reading, route)
+
+    def _rows(self, work: _Work) -> LedgerLine:
+        entry = work.entry
         if not work.columns:
             return LedgerLine(
                 entry.name,
@@ -140,15 +196,16 @@ class Reader:
                 fields_not_exported=work.left_out,
             )
         before = self._count(work)
-        if before == 0 and work.reading == 0:
-            return self._line(work, "empty", rows=0, witnesses={"count_before": 0}, route="")
-        if work.reading == 0:
+        fresh = not work.route
+        if fresh:
+            if before == 0:
+                return self._line(work, "empty", rows=0, witnesses={"count_before": 0}, route="")
             work.route = self._route(work, before)
         self._progress.object_started(entry.name, before)
         spoilt = ""
         for attempt in range(_READINGS):
             try:
-                totals = self._attempt(work, fresh=attempt > 0)
+                totals = self._attempt(work, fresh=fresh or attempt > 0)
             except _Reread as reason:
                 spoilt = str(reason)
                 self._note(work.name, "reading", f"{spoilt}; the object is read again")
@@ -157,7 +214,7 @@ class Reader:
                 return self._line(
                     work,
                     given.answer.outcome,
-                    rows=self._rows_of(work) if given.answer.outcome == "failed" else None,
+                    rows=self._rows_of(work.name) if given.answer.outcome == "failed" else None,
                     witnesses={} if before is None else {"count_before": before},
                     reason=given.answer.reason,
                     evidence=str(given.refusal),
@@ -173,7 +230,7 @@ class Reader:
         return self._line(
             work,
             "failed",
-            rows=self._rows_of(work),
+            rows=self._rows_of(work.name),
             reason=f"it was read {_READINGS} times and never came whole: {spoilt}",
             evidence=spoilt,
             remedy=plan.RUN_AGAIN,
@@ -182,11 +239,9 @@ class Reader:
     def description(self, name: str) -> Description:
         """The object's describe: from the archive if it is there, else from the org into it."""
         relative = layout.describe_path(self.names[name])
-        path = layout.within(self._bag, relative)
-        if self._journal.rows("SELECT 1 FROM file WHERE path = ?", (relative,)) and path.exists():
-            gunzip = Gunzip(limit_bytes=_SCHEMA_LIMIT_BYTES)
-            data = b"".join([*gunzip.feed(path.read_bytes()), *gunzip.finish()])
-            return describing.parse_description(data)
+        stored = sealing.stored_file(self._journal, self._bag, relative)
+        if stored is not None:
+            return describing.parse_description(stored)
         data, description = describing.describe(self._client, name)
         sealing.publish_file(self._disk, self._journal, self._bag, relative, data)
         return description
@@ -226,13 +281,14 @@ class Reader:
             bulk_refuses=describing.bulk_refuses(work.description),
             count=count,
             uri_fits=fits,
+            bulk_from_rows=self._tuning.bulk_from_rows,
         )
 
     # ---- one reading -------------------------------------------------------------------------
 
     def _attempt(self, work: _Work, *, fresh: bool) -> _Totals:
         """Finish the reading under way, or do a new one. Follows the org's refusals."""
-        if fresh or work.reading == 0:
+        if fresh:
             self._new_reading(work)
         while True:
             try:
@@ -241,30 +297,27 @@ class Reader:
                 self._follow(work, refusal)
 
     def _new_reading(self, work: _Work) -> None:
-        self._drop_jobs(work)
-        work.reading += 1
-        self._journal.record("reading", object=work.name, reading=work.reading, route=work.route)
-        dropped = sealing.drop_abandoned(self._home, self._disk, self._journal, work.name)
-        if dropped:
-            self._note(work.name, "reading", f"{dropped} pages of the reading before were dropped")
-        self._slice_event(work, 0, "")
+        work.reading = self._next_reading(work.name, work.reading, work.route)
 
-    def _slice_event(self, work: _Work, number: int, condition: str) -> None:
-        self._journal.record(
-            "slice", object=work.name, reading=work.reading, slice=number, where=condition
-        )
-
-    def _drop_jobs(self, work: _Work) -> None:
-        """Our query jobs of the reading that is given up are of no use to anybody."""
-        found = self._journal.rows(
+    def _next_reading(self, name: str, reading: int, route: str) -> int:
+        # Our query jobs of the reading that is given up are of no use to anybody.
+        jobs = self._journal.rows(
             "SELECT job_id FROM slice WHERE object = ? AND reading = ? AND job_id IS NOT NULL",
-            (work.name, work.reading),
+            (name, reading),
         )
-        for row in found:
-            with suppress(OrgRefused, Transient):
-                bulk.abort(self._client, row["job_id"])
-            with suppress(OrgRefused, Transient):
-                bulk.delete(self._client, row["job_id"])
+        for row in jobs:
+            self._drop_job(row["job_id"])
+        self._journal.record("reading", object=name, reading=reading + 1, route=route)
+        dropped = sealing.drop_abandoned(self._home, self._disk, self._journal, name)
+        if dropped:
+            self._note(name, "reading", f"{dropped} pages of the reading before were dropped")
+        return reading + 1
+
+    def _drop_job(self, job_id: str) -> None:
+        with suppress(OrgRefused, Transient):
+            bulk.abort(self._client, job_id)
+        with suppress(OrgRefused, Transient):
+            bulk.delete(self._client, job_id)
 
     def _follow(self, work: _Work, refusal: OrgRefused) -> None:
         """Prepare for another try after a refusal. Raises _Reread or _GivenUp."""
@@ -276,7 +329,7 @@ class Reader:
             answer = plan.OtherRoute("rest") if work.route == "bulk" else answer
         if isinstance(answer, plan.DropField):
             work.columns = [name for name in work.columns if name != answer.name]
-            work.left_out[answer.name] = "it vanished while the object was read"
+            work.left_out[answer.name] = _VANISHED
             self._describe_event(work.name, work.columns, work.left_out)
             self._note(work.name, "field", f"{answer.name} left out: {refusal.reason}")
             self._new_reading(work)
@@ -309,11 +362,10 @@ class Reader:
             self._go_on()
             row = todo[0]
             try:
-                done = (
+                if work.route == "bulk":
                     self._bulk_slice(work, row)
-                    if work.route == "bulk"
-                    else self._rest_slice(work, row)
-                )
+                else:
+                    self._rest_slice(work, row)
             except OrgRefused as refusal:
                 answer = plan.meaning(refusal, route=work.route, columns=work.columns)
                 stuck = isinstance(refusal, bulk.JobStuck)
@@ -323,11 +375,7 @@ class Reader:
                     raise
                 continue
             self._journal.record(
-                "slice_done",
-                object=work.name,
-                reading=work.reading,
-                slice=row["slice"],
-                rows=done,
+                "slice_done", object=work.name, reading=work.reading, slice=row["slice"]
             )
         return self._totals(work)
 
@@ -345,9 +393,25 @@ class Reader:
         if both is None:
             return False
         self._note(work.name, "slice", f"divided by {name}: {refusal}")
-        for offset, half in enumerate(both, start=1):
-            self._slice_event(work, row["last"] + offset, half)
-        self._journal.record("slice_split", object=work.name, reading=work.reading, slice=number)
+        place = (work.name, work.reading, number)
+        [whole] = self._journal.rows(
+            "SELECT job_id FROM slice WHERE object = ? AND reading = ? AND slice = ?", place
+        )
+        if whole["job_id"] is not None:
+            self._drop_job(whole["job_id"])
+        # Pages that it gave before it was too much would stand twice: the halves give them again.
+        pages = self._journal.rows(
+            "SELECT path FROM page WHERE object = ? AND reading = ? AND slice = ?", place
+        )
+        self._journal.record(
+            "slice_split",
+            object=work.name,
+            reading=work.reading,
+            slice=number,
+            into={str(row["last"] + offset): half for offset, half in enumerate(both, start=1)},
+        )
+        for page in pages:
+            sealing.drop_page(self._home, self._disk, page["path"])
         return True
 
     def _span(self, object_name: str, field_name: str) -> tuple[datetime | None, datetime | None]:
@@ -363,31 +427,46 @@ class Reader:
         return _moment(record.get("low")), _moment(record.get("high"))
 
     def _totals(self, work: _Work) -> _Totals:
-        pages = list(self._journal.pages(work.name))
-        counted = sum(page["rows"] for page in pages)
-        if work.route == "bulk":
-            declared = [page["declared_rows"] for page in pages]
-            [row] = self._journal.rows(
-                "SELECT sum(rows) AS total FROM slice WHERE object = ? AND reading = ? "
-                "AND state = 'done'",
-                (work.name, work.reading),
-            )
-            known = None if any(one is None for one in declared) else sum(declared)
-            return _Totals(counted, known, int(row["total"] or 0))
-        firsts = [page["total_size"] for page in pages if page["page"] == 1]
-        return _Totals(counted, sum(firsts), None)
+        place = (work.name, work.reading)
+        [pages] = self._journal.rows(
+            "SELECT total(rows) AS counted, total(declared) AS declared, "
+            "total(declared IS NULL) AS undeclared, "
+            "total(CASE WHEN page = 1 THEN total_size END) AS announced "
+            "FROM page WHERE object = ? AND reading = ?",
+            place,
+        )
+        counted = int(pages["counted"])
+        if work.route != "bulk":
+            return _Totals(counted, int(pages["announced"]), None)
+        [jobs] = self._journal.rows(
+            "SELECT total(rows) AS told, total(rows IS NULL) AS untold FROM slice "
+            "WHERE object = ? AND reading = ? AND state = 'done'",
+            place,
+        )
+        return _Totals(
+            counted,
+            None if pages["undeclared"] else int(pages["declared"]),
+            None if jobs["untold"] else int(jobs["told"]),
+        )
+
+    def _have(self, work: _Work, number: int) -> dict[int, Any]:
+        """The pages of a slice that are in the bag, by their ordinal."""
+        found = self._journal.rows(
+            "SELECT page, rows, locator, next, total_size FROM page "
+            "WHERE object = ? AND reading = ? AND slice = ? ORDER BY page",
+            (work.name, work.reading, number),
+        )
+        return {row["page"]: row for row in found}
 
     # ---- Bulk API 2.0 ------------------------------------------------------------------------
 
-    def _bulk_slice(self, work: _Work, row: Any) -> int:
+    def _bulk_slice(self, work: _Work, row: Any) -> None:
         job = self._finished_job(work, row)
         expected = job.rows_processed
         if expected == 0:
-            return 0
+            return
         number = row["slice"]
-        have = {
-            page["page"]: page for page in self._journal.pages(work.name) if page["slice"] == number
-        }
+        have = self._have(work, number)
         try:
             if float(job.api_version) >= 58.0:  # Get Parallel Results: "58.0 and later"
                 self._parallel_pages(work, number, job, have)
@@ -395,16 +474,20 @@ class Reader:
                 self._serial_pages(work, number, job, have)
         except bulk.ResultLoop as loop:
             raise _Reread(str(loop)) from loop
-        mine = (page for page in self._journal.pages(work.name) if page["slice"] == number)
-        got = sum(int(page["rows"]) for page in mine)
+        got = sum(int(page["rows"]) for page in self._have(work, number).values())
         if expected is not None and got != expected:
             raise _Reread(f"the job says that it has {expected:,} rows, but its pages hold {got:,}")
-        return got
 
     def _finished_job(self, work: _Work, row: Any) -> bulk.Job:
         job_id = row["job_id"] or self._create_job(work, row)
         try:
-            job = bulk.wait(self._client, job_id, progress=self._progress)
+            job = bulk.wait(
+                self._client,
+                job_id,
+                progress=self._progress,
+                stuck_after_seconds=self._tuning.job_stuck_seconds,
+                clock=self._tuning.clock,
+            )
         except bulk.JobStuck:
             with suppress(OrgRefused, Transient):
                 bulk.abort(self._client, job_id)
@@ -423,7 +506,9 @@ class Reader:
             bulk.delete(self._client, job_id)
         if job.state == "Aborted":
             raise _Reread("somebody aborted the query job")
-        raise OrgRefused(200, "JOB_FAILED", job.error or "the query job failed without a reason")
+        told = job.error or "the query job failed without a reason"
+        known = _JOB_ERROR.match(told)
+        raise OrgRefused(200, known[1] if known else "JOB_FAILED", told)
 
     def _create_job(self, work: _Work, row: Any) -> str:
         """Create the query job of a slice, or find the one whose creation got no answer."""
@@ -471,7 +556,7 @@ class Reader:
         return found
 
     def _parallel_pages(
-        self, work: _Work, number: int, job: bulk.Job, have: dict[int, dict[str, Any]]
+        self, work: _Work, number: int, job: bulk.Job, have: dict[int, Any]
     ) -> None:
         ordinal = 0
         running: set[Future[_Published]] = set()
@@ -490,7 +575,7 @@ class Reader:
                             self._bulk_page, work, number, ordinal, job, link, locator
                         )
                     )
-                    while len(running) >= 2 * 8:
+                    while len(running) >= _PAGES_AHEAD:
                         running = _reap(running)
             while running:
                 running = _reap(running)
@@ -501,20 +586,15 @@ class Reader:
         if ordinal < len(have):
             raise _Reread("the job has fewer result pages than before")
 
-    def _serial_pages(
-        self, work: _Work, number: int, job: bulk.Job, have: dict[int, dict[str, Any]]
-    ) -> None:
+    def _serial_pages(self, work: _Work, number: int, job: bulk.Job, have: dict[int, Any]) -> None:
+        _insist_on_row(have)
         seen = {page["next"] for page in have.values()}
-        last = have[max(have)] if have else None
-        if last is not None and sorted(have) != list(range(1, len(have) + 1)):
-            raise _Reread("a page in the middle was lost, and pages came one after another")
-        locator = last["next"] if last is not None else None
+        locator = have[len(have)]["next"] if have else None
         ordinal = len(have)
-        while last is None or locator is not None:
+        while ordinal == 0 or locator is not None:
             self._go_on()
             ordinal += 1
             page = self._bulk_page(work, number, ordinal, job, None, locator)
-            last = {}
             locator = page.next_locator
             if locator is not None and locator in seen:
                 raise _Reread("the org repeats a result page")
@@ -547,6 +627,7 @@ class Reader:
                     wire_encoding=result.answer.encoding,
                     header=work.columns,
                     declared_rows=result.declared_rows,
+                    limit_csv_bytes=self._tuning.page_csv_bytes,
                 )
                 with writer as page:
                     for piece in result.answer.pieces():
@@ -602,19 +683,18 @@ class Reader:
 
     # ---- REST --------------------------------------------------------------------------------
 
-    def _rest_slice(self, work: _Work, row: Any) -> int:
+    def _rest_slice(self, work: _Work, row: Any) -> None:
         number = row["slice"]
-        have = [page for page in self._journal.pages(work.name) if page["slice"] == number]
-        if [page["page"] for page in have] != list(range(1, len(have) + 1)):
-            raise _Reread("a page in the middle was lost, and pages came one after another")
-        path: str | None = have[-1]["next"] if have else None
-        total = have[0]["total_size"] if have else None
-        got = sum(int(page["rows"]) for page in have)
-        seen = {page["next"] for page in have}
+        have = self._have(work, number)
+        _insist_on_row(have)
+        path: str | None = have[len(have)]["next"] if have else None
+        total: int | None = have[1]["total_size"] if have else None
+        got = sum(int(page["rows"]) for page in have.values())
+        seen = {page["next"] for page in have.values()}
         groups = self._groups(work, row["condition"])
         shaper = RowShaper(work.description, work.columns)
         ordinal = len(have)
-        while not have or path is not None:
+        while ordinal == 0 or path is not None:
             self._go_on()
             if path is None:
                 page = query.first_page(
@@ -623,8 +703,8 @@ class Reader:
                 total = page.total_size
             else:
                 page = query.next_page(self._client, path)
-            if page.total_size == 0 and ordinal == 0:
-                return 0
+            if page.total_size == 0 and ordinal == 0 and not page.records:
+                return
             records = page.records
             if len(groups) > 1:
                 try:
@@ -634,19 +714,19 @@ class Reader:
             ordinal += 1
             facts = self._rest_page(work, number, ordinal, records, shaper, page, path, total)
             got += facts.rows
-            have = [*have, {}]
             path = page.next_path
             if path is not None and path in seen:
                 raise _Reread("the org repeats a result page")
             seen.add(path)
         if got != total:
             raise _Reread(f"the org announced {total:,} rows, but gave {got:,}")
-        return got
 
     def _groups(self, work: _Work, condition: str) -> list[list[str]]:
         text = plan.soql(work.name, work.columns, condition)
         if query.uri_length(self._client, text) <= query.URI_LIMIT:
             return [work.columns]
+        if work.columns[0] != "Id":
+            raise OrgRefused(414, "URI_TOO_LONG", "its fields do not fit into one REST query")
         room = query.URI_LIMIT - wide.IDS_BYTES - 2 * len(condition) - 200
         return plan.field_groups(work.name, work.columns, limit_bytes=room)
 
@@ -769,8 +849,13 @@ class Reader:
             remedy=remedy,
         )
 
-    def _rows_of(self, work: _Work) -> int:
-        return sum(page["rows"] for page in self._journal.pages(work.name))
+    def _rows_of(self, name: str) -> int:
+        [found] = self._journal.rows(
+            "SELECT total(p.rows) AS rows FROM page p JOIN object o ON o.name = p.object "
+            "AND o.reading = p.reading WHERE p.object = ?",
+            (name,),
+        )
+        return int(found["rows"])
 
     def _note(self, object_name: str, kind: str, text: str) -> None:
         self._journal.record("note", object=object_name, kind=kind, text=text)
@@ -803,22 +888,35 @@ def _known_gaps(work: _Work) -> tuple[str, str]:
         for name in work.left_out
         if (found := work.description.field(name)) is not None and found.type == "base64"
     ]
-    vanished = [name for name in work.left_out if work.description.field(name) is None]
-    vanished += [name for name, why in work.left_out.items() if "vanished" in why]
+    vanished = [name for name, why in work.left_out.items() if why == _VANISHED]
+    gaps = []
     if bodies:
-        return (
-            f"its rows are here, the file bodies ({', '.join(bodies)}) are not: this version of "
-            "sfexit does not read them yet",
-            "take the files by other means until a later version of sfexit reads them",
+        gaps.append(
+            (
+                f"its rows are here, the file bodies ({', '.join(bodies)}) are not: this version "
+                "of sfexit does not read them yet",
+                "take the files by other means until a later version of sfexit reads them",
+            )
         )
     if vanished:
-        return (
-            f"fields that vanished while it was read: {', '.join(dict.fromkeys(vanished))}",
-            "check that they were deleted on purpose, then " + plan.RUN_AGAIN,
+        gaps.append(
+            (
+                f"fields that vanished while it was read: {', '.join(vanished)}",
+                "check that they were deleted on purpose, then " + plan.RUN_AGAIN,
+            )
         )
     if work.rule is not None and work.rule.kind in ("private_folders", "versions"):
-        return work.rule.reason, work.rule.remedy
-    return "", ""
+        gaps.append((work.rule.reason, work.rule.remedy))
+    return "; ".join(reason for reason, _ in gaps), "; ".join(remedy for _, remedy in gaps)
+
+
+_VANISHED = "it vanished while the object was read"
+
+
+def _insist_on_row(have: dict[int, Any]) -> None:
+    """Pages that came one after another can only be gone on with behind the last one."""
+    if sorted(have) != list(range(1, len(have) + 1)):
+        raise _Reread("a page in the middle was lost, and pages came one after another")
 
 
 def _reap(running: set[Future[Any]]) -> set[Future[Any]]:

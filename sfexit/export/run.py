@@ -7,6 +7,7 @@ import difflib
 import json
 import os
 import platform
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterable
@@ -37,8 +38,7 @@ from sfexit.errors import (
 )
 from sfexit.export import plan
 from sfexit.export.plan import Selection
-from sfexit.export.records import Reader, ledger_lines
-from sfexit.gzipped import Gunzip
+from sfexit.export.records import Reader, Tuning, ledger_lines
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import bulk
 from sfexit.salesforce import describe as describing
@@ -48,8 +48,7 @@ from sfexit.salesforce.object_rules import rule_for
 
 STREAMS = 8  # "keep big downloads at 8": the org allows 25 requests over 20 s, developer orgs 5
 OBJECTS_AT_ONCE = 6
-_AUDITS = 3  # rounds of reading back and fetching again what was damaged
-_SCHEMA_LIMIT_BYTES = 64 << 20
+_AUDITS = 4  # rounds of reading back and fetching again what was damaged
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,7 @@ def export(
     disk: Disk | None = None,
     progress: Progress = SILENT,
     stop: threading.Event | None = None,
+    tuning: Tuning | None = None,
 ) -> ExportResult:
     """Export the org behind `client` into the home `root`, or go on where a run was cut off.
 
@@ -136,18 +136,34 @@ def export(
     selection = selection or Selection()
     tally = _Tally(progress)
     client.progress = tally
+    home.check_place(root)
     progress.phase("Signing in")
-    identity = orgs.identity(client)
+    try:
+        identity = orgs.identity(client)
+        _ = client.version  # fetched here, so that what may go wrong does so before the start
+    except Transient as fault:
+        raise Blocked(
+            f"{fault.message.rstrip('.')}. Nothing was changed: try again when the org can be "
+            "reached"
+        ) from fault
     place = HomeLayout(root)
     home.check_org(place, identity.organization_id)
     home.make_private(root, disk)
     with home.locked(place, disk):
         about = home.work_about(place)
-        if about is None and place.generations() and not anew:
-            return _already_sealed(place, identity, tally, started)
-        run = _Run(client, place, disk, tally, stop, selection, identity, key)
+        if about is None:
+            home.clear_work(place)  # the litter of an export that was killed after its seal
+            if place.generations() and not anew:
+                return _already_sealed(place, identity, tally, started)
+        run = _Run(client, place, disk, tally, stop, selection, identity, key, tuning or Tuning())
         try:
             return run.go(about, started)
+        except DiskTrouble as trouble:
+            raise run.told(trouble) from trouble
+        except Transient as fault:
+            if not isinstance(fault.__cause__, OSError):
+                raise
+            raise run.told(DiskTrouble(fault.message)) from fault
         finally:
             run.close()
 
@@ -160,19 +176,10 @@ def _already_sealed(
     bag = place.bag(generation)
     info = home.bag_info(bag)
     with (bag / layout.LEDGER).open(encoding="utf-8", newline="") as handle:
-        lines = tuple(
-            LedgerLine(
-                row["object"],
-                row["label"],
-                row["outcome"],
-                route=row["route"],
-                rows=int(row["rows"]) if row["rows"] else None,
-                reason=row["reason"],
-                evidence=row["evidence"],
-                remedy=row["remedy"],
-            )
-            for row in csv.DictReader(handle)
-        )
+        try:
+            lines = tuple(LedgerLine.from_cells(row) for row in csv.DictReader(handle))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ArchiveProblem(f"{bag / layout.LEDGER} is damaged: verify the archive") from error
     size, _, count = info.get("Payload-Oxum", "0.0").partition(".")
     sealed = SealedBag(
         bag,
@@ -211,6 +218,7 @@ class _Run:
         selection: Selection,
         identity: orgs.Identity,
         key: Callable[[], signing.SigningKey],
+        tuning: Tuning,
     ) -> None:
         self._client = client
         self._place = place
@@ -220,10 +228,14 @@ class _Run:
         self._selection = selection
         self._identity = identity
         self._key = key
+        self._tuning = tuning
+        self._entries: tuple[ObjectEntry, ...] = ()
+        self._named: frozenset[str] = frozenset()
         self._journal: Journal | None = None
         self._streams = ThreadPoolExecutor(STREAMS, thread_name_prefix="stream")
         self._first_error: BaseException | None = None
         self._audited: set[str] = set()  # by this run: files may change between two
+        self._reread: set[str] = set()  # read again by this run because rows came twice
         self._error_lock = threading.Lock()
 
     def close(self) -> None:
@@ -245,9 +257,12 @@ class _Run:
         if generation is not None:
             self._clean_up()
             return _already_sealed(self._place, self._identity, self._tally, started)
+        for leftover in self._place.work.glob("ids-*"):  # of an audit that was killed
+            shutil.rmtree(leftover, ignore_errors=True)
         strangers = sealing.sweep(self._place, self._disk, self._log)
-        entries = self._catalogue()
-        names = layout.safe_names(entry.name for entry in entries)
+        self._catalogue()
+        if resumed:
+            self._try_failed_again()
         reader = Reader(
             self._client,
             self._place,
@@ -257,12 +272,13 @@ class _Run:
             stop=self._stop,
             streams=self._streams,
             verifying=threading.Semaphore(max(2, os.cpu_count() or 2)),
-            names=names,
+            names=self._safe_names(),
             user_id=self._identity.user_id,
+            tuning=self._tuning,
         )
         organization = self._about_the_org()
         for _ in range(_AUDITS):
-            self._read_all(reader, entries)
+            self._read_all(reader)
             if self._read_back(reader):
                 break
         else:
@@ -273,7 +289,7 @@ class _Run:
         strangers += sealing.sweep(self._place, self._disk, self._log)
         for name in strangers:
             self._tally.note(f"{name} is not part of the archive; it was set aside in work/")
-        bag = self._seal(reader, entries, organization)
+        bag = self._seal(reader, organization)
         lines = tuple(sorted(ledger_lines(self._log), key=lambda line: line.object))
         self._clean_up()
         return ExportResult(
@@ -295,16 +311,19 @@ class _Run:
         work = self._place.work
         lines, index = work / layout.WORK_JOURNAL, work / layout.WORK_STATE
         version = self._client.version
-        fresh = not index.exists() and (not lines.exists() or lines.stat().st_size == 0)
-        if about is None or fresh:
+        nothing = not lines.exists() or lines.stat().st_size == 0
+        if about is None or (nothing and not index.exists()):
             told = {
                 "schema": layout.WORK_SCHEMA,
                 "org": self._identity.organization_id,
                 "api_version": version,
             }
             self._disk.make_folder(self._place.work_bag / layout.DATA)
+            # home.json is the first to come and the first to go: it says that an export is under
+            # way, whatever else is there.
+            document = json.dumps(told).encode() + b"\n"
+            sealing.write_whole(self._disk, work / layout.WORK_HOME, document)
             self._journal = Journal.create(self._disk, lines, index)
-            self._disk.write_whole(work / layout.WORK_HOME, json.dumps(told).encode() + b"\n")
         else:
             self._journal = Journal.open(self._disk, lines, index)
         made_by = f"sfexit {sfexit.__version__}, Python {platform.python_version()}"
@@ -335,22 +354,39 @@ class _Run:
                 f"same --objects and --exclude, or remove {self._place.work} to begin anew"
             )
 
-    def _catalogue(self) -> tuple[ObjectEntry, ...]:
+    def _catalogue(self) -> None:
         """describeGlobal: from the archive when the run was planned before, else from the org."""
-        path = layout.within(self._place.work_bag, layout.SOBJECTS)
-        if self._log.fact("planned") is not None and path.exists():
-            gunzip = Gunzip(limit_bytes=_SCHEMA_LIMIT_BYTES)
-            data = b"".join([*gunzip.feed(path.read_bytes()), *gunzip.finish()])
-            entries = describing.parse_global(data)
-        else:
-            self._tally.phase("Looking at the org")
-            data, entries = describing.describe_global(self._client)
+        stored = sealing.stored_file(self._log, self._place.work_bag, layout.SOBJECTS)
+        if self._log.fact("planned") is not None and stored is not None:
+            self._entries = describing.parse_global(stored)
+            self._named = frozenset(entry.name for entry in self._entries)
+            return
+        self._tally.phase("Looking at the org")
+        data, entries = describing.describe_global(self._client)
+        known = self._planned()
+        if not known:
             self._check_selection(entries)
-            sealing.publish_file(self._disk, self._log, self._place.work_bag, layout.SOBJECTS, data)
-            hints = self._hints()
-            names = sorted((entry.name for entry in entries), key=lambda n: (-hints.get(n, 0), n))
-            self._log.record("planned", objects=names, hints=hints)
-        return entries
+        self._publish(layout.SOBJECTS, data)
+        self._entries = entries
+        self._named = frozenset(entry.name for entry in entries)
+        hints = self._hints()
+        fresh = self._named.difference(known)
+        # What was planned by a copy that was lost since stays planned, in its order.
+        names = [*known, *sorted(fresh, key=lambda n: (-hints.get(n, 0), n))]
+        self._log.record("planned", objects=names, hints=hints)
+
+    def _planned(self) -> list[str]:
+        """Every object that the org named, in the order of reading."""
+        return [row["name"] for row in self._log.rows("SELECT name FROM object ORDER BY position")]
+
+    def _safe_names(self) -> dict[str, str]:
+        return layout.safe_names(self._planned())
+
+    def _try_failed_again(self) -> None:
+        """What failed in an earlier run of this export gets another chance."""
+        for line in list(ledger_lines(self._log)):
+            if line.outcome == "failed":
+                self._log.record("again", object=line.object, fresh=False)
 
     def _check_selection(self, entries: Iterable[ObjectEntry]) -> None:
         names = {entry.name for entry in entries}
@@ -379,40 +415,50 @@ class _Run:
         return {name: count for name, count in hints.items() if count > 0}
 
     def _about_the_org(self) -> dict[str, Any]:
-        path = layout.within(self._place.work_bag, layout.ORGANIZATION)
-        if path.exists():
-            with suppress(ValueError):
-                told = json.loads(path.read_bytes())
-                if isinstance(told, dict):
-                    return told
-        organization = orgs.organization(self._client)
-        self._publish_json(layout.ORGANIZATION, organization)
-        self._publish_json(
-            layout.IDENTITY,
-            {
-                "organization_id": self._identity.organization_id,
-                "user_id": self._identity.user_id,
-                "username": self._identity.username,
-            },
-        )
-        before: dict[str, Any] = {}
-        with suppress(OrgRefused, Transient):
-            before = orgs.limits(self._client)
-        self._publish_json(layout.LIMITS, {"before": before})
+        organization = self._stored_json(layout.ORGANIZATION)
+        if organization is None:
+            organization = orgs.organization(self._client)
+            self._publish_json(layout.ORGANIZATION, organization)
+        if self._stored_json(layout.IDENTITY) is None:
+            self._publish_json(
+                layout.IDENTITY,
+                {
+                    "organization_id": self._identity.organization_id,
+                    "user_id": self._identity.user_id,
+                    "username": self._identity.username,
+                },
+            )
+        if self._stored_json(layout.LIMITS) is None:
+            self._publish_json(layout.LIMITS, {"before": self._limits()})
         return organization
+
+    def _limits(self) -> dict[str, Any]:
+        with suppress(OrgRefused, Transient):
+            return orgs.limits(self._client)
+        return {}
+
+    def _stored_json(self, relative: str) -> dict[str, Any] | None:
+        stored = sealing.stored_file(self._log, self._place.work_bag, relative)
+        if stored is None:
+            return None
+        told: dict[str, Any] = json.loads(stored)
+        return told
 
     def _publish_json(self, relative: str, document: Any) -> None:
         data = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+        self._publish(relative, data)
+
+    def _publish(self, relative: str, data: bytes) -> None:
         sealing.publish_file(self._disk, self._log, self._place.work_bag, relative, data)
 
     # ---- reading -----------------------------------------------------------------------------
 
-    def _read_all(self, reader: Reader, entries: Iterable[ObjectEntry]) -> None:
-        by_name = {entry.name: entry for entry in entries}
+    def _read_all(self, reader: Reader) -> None:
+        by_name = {entry.name: entry for entry in self._entries}
         rows = self._log.rows(
             "SELECT name, hint FROM object WHERE outcome IS NULL ORDER BY position"
         )
-        todo = [by_name[row["name"]] for row in rows]
+        todo = [by_name.get(row["name"]) or ObjectEntry(row["name"], "") for row in rows]
         hint = sum(row["hint"] or 0 for row in rows)
         self._tally.planned(len(todo), hint or None)
         self._tally.phase("Reading records")
@@ -444,25 +490,31 @@ class _Run:
         if self._stop.is_set():
             return None
         try:
-            line = self._settle(entry) or reader.read(entry)
-        except Transient as fault:
-            if not last:
-                return None
-            line = self._failed(entry, fault)
+            try:
+                line = self._settle(entry) or reader.read(entry)
+            except Transient as fault:
+                if not last:
+                    return None
+                line = reader.failed(entry, fault)
+            self._log.record("outcome", **line.as_event())
         except Interrupted:
             return None
         except BaseException as error:
-            self._halt(error)
-            return None
-        try:
-            self._log.record("outcome", **line.as_event())
-        except SfexitError as error:
             self._halt(error)
             return None
         self._tally.object_finished(line.object, line.outcome, line.rows or 0)
         return line
 
     def _settle(self, entry: ObjectEntry) -> LedgerLine | None:
+        if entry.name not in self._named:
+            return LedgerLine(
+                entry.name,
+                entry.label,
+                "not_exported",
+                reason="the org named it when the export began, and later no more",
+                evidence="describeGlobal, asked twice",
+                remedy=plan.RUN_AGAIN,
+            )
         if not layout.is_api_name(entry.name):
             return LedgerLine(
                 entry.name[:200],
@@ -478,38 +530,36 @@ class _Run:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
         return replace(line, started=now, finished=now)
 
-    def _failed(self, entry: ObjectEntry, fault: Transient) -> LedgerLine:
-        rows = sum(page["rows"] for page in self._log.pages(entry.name))
-        return LedgerLine(
-            entry.name,
-            entry.label,
-            "failed",
-            rows=rows or None,
-            reason="the org or the line kept failing, in two rounds of many tries",
-            evidence=str(fault),
-            remedy=plan.RUN_AGAIN,
-        )
-
     def _halt(self, error: BaseException) -> None:
         """Remember the first thing that stops the run, and stop it."""
         with self._error_lock:
             if self._first_error is None:
-                self._first_error = self._told(error)
+                self._first_error = error
         self._stop.set()
 
-    def _told(self, error: BaseException) -> BaseException:
-        if isinstance(error, DiskTrouble):
-            return DiskTrouble(
-                f"{error.message}; {self._room()} Everything published so far is kept: make room "
-                "or repair the disk, then run the same command again"
-            )
-        return error
-
-    def _room(self) -> str:
+    def told(self, trouble: DiskTrouble) -> DiskTrouble:
+        """The trouble in full: what is free, what is needed, what to do."""
+        words = [trouble.message]
         with suppress(OSError):
-            free = self._disk.free_bytes(self._place.work)
-            return f"{free / 1e6:,.1f} MB are free."
-        return ""
+            free = f"{_mb(self._disk.free_bytes(self._place.work))} are free"
+            need = self._need()
+            words.append(free + (f", about {_mb(need)} more are needed" if need else ""))
+        words.append(
+            "everything published so far is kept: make room or repair the disk, then run the same "
+            "command again"
+        )
+        return DiskTrouble("; ".join(words))
+
+    def _need(self) -> int | None:
+        """Bytes that the rest will take, guessed from the part that is done; None: unknown."""
+        if self._journal is None:
+            return None
+        with suppress(SfexitError):
+            [done] = self._log.rows("SELECT total(rows) AS rows, total(bytes) AS bytes FROM page")
+            [left] = self._log.rows("SELECT total(hint) AS rows FROM object WHERE outcome IS NULL")
+            if done["rows"] and left["rows"]:
+                return int(left["rows"] * done["bytes"] / done["rows"])
+        return None
 
     # ---- reading back and sealing --------------------------------------------------------------
 
@@ -553,9 +603,16 @@ class _Run:
                         reading=page["reading"],
                         slice=page["slice"],
                     )
-                if not found.damaged:
-                    self._audited.add(name)
-                    self._log.record("outcome", **_audited(lines[name], found).as_event())
+                if found.damaged:
+                    continue
+                twice = _twice(lines[name], found)
+                if twice and name not in self._reread:
+                    whole = False
+                    self._reread.add(name)
+                    reader.reread(name, f"{twice:,} rows came twice (same Id)")
+                    continue
+                self._audited.add(name)
+                self._log.record("outcome", **_audited(lines[name], found).as_event())
         return whole
 
     def _audit_one(self, name: str, header: list[str]) -> audit.ObjectAudit | None:
@@ -569,9 +626,8 @@ class _Run:
         self._disk.remove(layout.within(self._place.work_bag, relative))
         self._log.record("file_lost", path=relative)
         if relative == layout.SOBJECTS:
-            # What was planned by the lost copy stays planned; names can only have been added.
-            data, _ = describing.describe_global(self._client)
-            sealing.publish_file(self._disk, self._log, self._place.work_bag, relative, data)
+            self._catalogue()
+            reader.names.update(self._safe_names())
         elif relative in (layout.ORGANIZATION, layout.IDENTITY, layout.LIMITS):
             self._about_the_org()
         else:
@@ -579,17 +635,10 @@ class _Run:
             if relative in describes:
                 reader.description(describes[relative])
 
-    def _seal(
-        self, reader: Reader, entries: Iterable[ObjectEntry], organization: dict[str, Any]
-    ) -> SealedBag:
+    def _seal(self, reader: Reader, organization: dict[str, Any]) -> SealedBag:
         self._tally.phase("Sealing")
-        after: dict[str, Any] = {}
-        with suppress(OrgRefused, Transient):
-            after = orgs.limits(self._client)
-        before = json.loads(layout.within(self._place.work_bag, layout.LIMITS).read_bytes()).get(
-            "before", {}
-        )
-        self._publish_json(layout.LIMITS, {"before": before, "after": after})
+        before = (self._stored_json(layout.LIMITS) or {}).get("before", {})
+        self._publish_json(layout.LIMITS, {"before": before, "after": self._limits()})
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         software = f"sfexit {sfexit.__version__}"
         self._publish_json(
@@ -614,7 +663,7 @@ class _Run:
             self._log,
             generation=generation,
             lines=list(ledger_lines(self._log)),
-            named=[entry.name for entry in entries],
+            named=self._planned(),
             describe=reader.description,
             key=self._key(),
             labels={
@@ -628,8 +677,11 @@ class _Run:
 
     def _clean_up(self) -> None:
         """Our query jobs in the org, then the litter of the run. Nothing here may fail the run."""
-        jobs = self._log.rows("SELECT job_id FROM slice WHERE job_id IS NOT NULL")
+        jobs = self._log.rows("SELECT job_id, state FROM slice WHERE job_id IS NOT NULL")
         for row in jobs:
+            if row["state"] == "job":  # perhaps still at work, and then it cannot be deleted
+                with suppress(SfexitError):
+                    bulk.abort(self._client, row["job_id"])
             with suppress(SfexitError):
                 bulk.delete(self._client, row["job_id"])
         self._log.close()
@@ -637,20 +689,31 @@ class _Run:
         home.clear_work(self._place)
 
 
+def _mb(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
+
+
+def _twice(line: LedgerLine, found: audit.ObjectAudit) -> int:
+    """How many rows of an exported object have the Id of another one."""
+    if found.distinct is None or line.outcome != "exported":
+        return 0
+    return found.parsed - found.distinct
+
+
 def _audited(line: LedgerLine, found: audit.ObjectAudit) -> LedgerLine:
     """The line with the witnesses of the reading back."""
     witnesses = {**line.witnesses, "parsed": found.parsed}
     if found.distinct is not None:
         witnesses["distinct_ids"] = found.distinct
-        if found.distinct != found.parsed and line.outcome == "exported":
-            twice = found.parsed - found.distinct
-            return replace(
-                line,
-                outcome="failed",
-                witnesses=witnesses,
-                deleted_rows=found.deleted,
-                reason=f"{twice:,} rows came twice (same Id), so others may be missing",
-                evidence="distinct Ids counted in the stored pages",
-                remedy=plan.RUN_AGAIN,
-            )
+    twice = _twice(line, found)
+    if twice:
+        return replace(
+            line,
+            outcome="failed",
+            witnesses=witnesses,
+            deleted_rows=found.deleted,
+            reason=f"{twice:,} rows came twice (same Id), so others may be missing",
+            evidence="distinct Ids counted in the stored pages, in two readings",
+            remedy=plan.RUN_AGAIN,
+        )
     return replace(line, witnesses=witnesses, deleted_rows=found.deleted)

@@ -1,4 +1,33 @@
-"""Planned faults: which request goes wrong, and how. Carrying them out is ``mishaps``' work."""
+"""Planned faults: which request goes wrong, and how. Carrying them out is ``mishaps``' work.
+
+Kinds and their details (with defaults):
+
+Instead of the answer
+    ``status`` code=503, error_code, message, body, content_type, headers={}, retry_after=seconds,
+    retry_after_date=seconds from now · ``html`` body, code=200 · ``redirect`` location, code=302 ·
+    ``session_expired`` and ``quota`` really=True (False: this answer only) · ``token_rotated`` ·
+    ``concurrent`` · ``query_timeout`` · ``operation_too_large`` · ``invalid_field`` field ·
+    ``bulk_unsupported`` · ``wrong_version`` (these six: message) · ``job_gone`` ·
+    ``locator_lost`` · ``hang`` seconds=30, then="answer" or "close" · ``refuse`` seconds=1
+On the content of Bulk pages
+    ``empty`` · ``header_only`` · ``no_header`` · ``wrong_count`` delta=1 · ``drop_rows``,
+    ``extra_rows`` count=1 · ``swap_columns`` columns=(0, 1) · ``extra_column`` name ·
+    ``open_quote`` · ``crlf`` · ``bom`` · ``no_final_newline`` · ``duplicate_id`` ·
+    ``locator_loop`` · ``locator_skip`` rows=1
+On REST query pages
+    ``empty`` · ``drop_rows``, ``extra_rows``, ``short_done`` count=1 · ``wrong_count`` delta=1 ·
+    ``duplicate_id`` · ``locator_loop`` · ``locator_skip`` rows=1
+On jobs and links
+    ``job_failed`` message · ``job_aborted`` · ``job_stuck`` · ``job_unknown_state`` state="Paused"
+    · ``total_mismatch`` delta=1 · ``evil_url`` style="at", "double_slash", "absolute" or "dot",
+    host="evil.example"
+On the way
+    ``reset`` after=bytes (half) · ``lost_answer`` · ``close_short`` missing=1000 · ``chunk_cut``
+    where="inside" or "border", after=bytes (half) · ``gzip_short`` share=0.5 ·
+    ``gzip_no_trailer`` · ``gzip_bad_crc`` · ``bit_flip`` share=0.5 or at, bit=2 · ``junk_after``
+    what="text" or "member", text · ``identity`` · ``slow_drip`` rate=bytes a second ·
+    ``bomb`` size=2**30, letter="A"
+"""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ class Routes:
                 ("GET", "queryall", v + "/queryAll", self.query_all),
                 ("GET", "query.more", v + r"/query/(?P<locator>[\w-]+)", self.query_more),
                 ("POST", "composite", v + "/composite", self.composite),
-                ("POST", "composite", v + "/composite/batch", self.composite_batch),
+                ("POST", "composite.batch", v + "/composite/batch", self.composite_batch),
                 ("POST", "bulk.create", v + "/jobs/query", self.bulk_create),
                 ("GET", "bulk.list", v + "/jobs/query", self.bulk_list),
                 ("GET", "bulk.poll", v + r"/jobs/query/(?P<job>\w+)", self.bulk_poll),
@@ -131,6 +131,8 @@ class Routes:
         if path == "/services/oauth2/revoke":
             return "revoke", self.revoke, {}
         if path == "/services/oauth2/userinfo":
+            return "userinfo", self.userinfo, {}
+        if path == f"/id/{self.org.organization_id}/{self.org.user_id}":
             return "userinfo", self.userinfo, {}
         for method, name, pattern, handler in self._table:
             found = pattern.fullmatch(path)
@@ -168,7 +170,8 @@ class Routes:
             return
         if self.org.used() >= self.org.api_daily_limit:
             raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
-        self.org.count_call()
+        if endpoint != "composite.batch":  # there each subrequest counts, not the whole
+            self.org.count_call()
 
     def answer(
         self, endpoint: str, handler: Handler | None, request: Request, parts: dict[str, str]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import sys
 import threading
+import traceback
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,10 +19,11 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from . import mishaps
+from .errors import ApiError
 from .faults import BEFORE, CONTENT, TRANSPORT, Fault, FaultPlan
 from .mishaps import first
 from .org import SimulatedOrg
-from .routes import Answer, Request, Routes
+from .routes import Answer, Request, Routes, error_answer
 
 URI_AND_HEADERS = 16_384  # Limits quick reference: URI plus headers, in bytes
 BUFFER = 1 << 16
@@ -81,8 +84,10 @@ class _Handler(BaseHTTPRequestHandler):
     def handle(self) -> None:
         try:
             super().handle()
-        except (OSError, ValueError):  # the other side went away, or we did
+        except (OSError, ValueError):  # the other side went away, or we closed the files
             self.close_connection = True
+            if not self.dropped and not isinstance(sys.exception(), OSError):
+                raise
 
     def finish(self) -> None:
         with suppress(OSError, ValueError):
@@ -92,13 +97,24 @@ class _Handler(BaseHTTPRequestHandler):
             self.request.shutdown(socket.SHUT_WR)
         self.request.close()
 
+    def _read_body(self) -> bytes:
+        if "chunked" not in self.headers.get("Transfer-Encoding", "").lower():
+            length = self.headers.get("Content-Length", "0")
+            return self.rfile.read(int(length)) if length.isdigit() else b""
+        parts = []
+        while size := int(self.rfile.readline().split(b";")[0].strip() or b"0", 16):
+            parts.append(self.rfile.read(size))
+            self.rfile.readline()
+        while self.rfile.readline().strip():
+            pass  # trailers
+        return b"".join(parts)
+
     # -- one request --------------------------------------------------------------------
 
     def _any(self) -> None:
         front = self.server.front
         path, _, query = self.path.partition("?")
-        length = self.headers.get("Content-Length", "0")
-        body = self.rfile.read(int(length)) if length.isdigit() else b""
+        body = self._read_body()
         scheme = "https" if self.server.tls else "http"
         host = self.headers.get("Host") or front.netloc
         request = Request(
@@ -119,11 +135,16 @@ class _Handler(BaseHTTPRequestHandler):
             faults = front.faults.strike(endpoint, object_name)
         answer = self._mishap(faults, request, parts, object_name)
         if answer is None and not self.dropped:
-            answer = (
-                self._too_long()
-                if size > URI_AND_HEADERS
-                else front.routes.answer(endpoint, handler, request, parts)
-            )
+            if size > URI_AND_HEADERS:
+                answer = self._too_long()
+            else:
+                try:
+                    answer = front.routes.answer(endpoint, handler, request, parts)
+                except Exception:  # a fault of ours: to be seen, not guessed at
+                    front.crashes.append(traceback.format_exc())
+                    answer = error_answer(
+                        ApiError(500, "UNKNOWN_EXCEPTION", "An unexpected error occurred.")
+                    )
             for fault in faults:
                 if fault.kind in CONTENT:
                     mishaps.content(front.org, fault, request, answer)
@@ -297,8 +318,10 @@ class _Server(ThreadingHTTPServer):
         self.open_sockets: set[socket.socket] = set()
         super().__init__((front.host, port), _Handler)
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A broken connection is no news."""
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """Keep what went wrong in our own code; a broken connection is no news."""
+        if not isinstance(sys.exception(), OSError):
+            self.front.crashes.append(traceback.format_exc())
 
 
 class SimulatedServer:
@@ -314,6 +337,8 @@ class SimulatedServer:
         self.tls = tls
         self.routes = Routes(org)
         self.requests: list[LogEntry] = []
+        #: Tracebacks of errors in the simulated org itself; tests want this empty.
+        self.crashes: list[str] = []
         self.stopping = threading.Event()
         self._gate = threading.Lock()
         self._server = _Server(self, port, tls)

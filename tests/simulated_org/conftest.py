@@ -16,6 +16,7 @@ def client() -> Iterator[Client]:
     """A shared org nobody changes."""
     with serve(SimulatedOrg(seed=7, rows=2500, bulk_page_rows=400)) as server:
         yield Client(server)
+        assert server.crashes == []
 
 
 class Clock:
@@ -41,3 +42,4 @@ def lively(clock: Clock) -> Iterator[Client]:
     )
     with serve(org, FaultPlan(seed=1)) as server:
         yield Client(server)
+        assert server.crashes == []

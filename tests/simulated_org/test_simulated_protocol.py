@@ -81,6 +81,21 @@ def test_userinfo_and_versions(client: Any) -> None:
     refused(client.get("nothing/here"), 404, "NOT_FOUND")
 
 
+def test_chunked_request_bodies_and_the_identity_url(client: Any) -> None:
+    org = client.org
+    form = (
+        f"grant_type=client_credentials&client_id={org.client_id}&client_secret={org.client_secret}"
+    )
+    answer = requests.post(
+        f"{client.server.url}/services/oauth2/token",
+        data=iter([form[:10].encode(), form[10:].encode()]),
+        timeout=10,
+    )
+    assert answer.status_code == 200
+    identity = requests.get(answer.json()["id"], headers=client.headers(), timeout=10)
+    assert identity.json()["user_id"] == org.user_id
+
+
 # -- schema and limits ----------------------------------------------------------------------
 
 
@@ -369,6 +384,7 @@ def test_composite(client: Any) -> None:
     )
     assert [r["statusCode"] for r in answer.json()["results"]] == [200, 404]
     assert answer.json()["hasErrors"] is True
+    assert client.org.calls == before + 3
 
 
 # -- Bulk 2.0 -----------------------------------------------------------------------------------
