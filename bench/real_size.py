@@ -169,11 +169,15 @@ def main() -> int:
         print(f"exit code        {cost['exit']}")
         print(f"rows             {document['rows']:,} in {document['objects']} objects")
         print(f"CSV read         {run['csv_bytes_read'] / 1e6:,.1f} MB")
-        print(f"wall             {cost['seconds']:.1f} s, {document['rows'] / cost['seconds']:,.0f} rows/s")
+        print(
+            f"wall             {cost['seconds']:.1f} s, {document['rows'] / cost['seconds']:,.0f} rows/s"
+        )
         print(f"CPU              {cost['cpu']:.1f} s")
         print(f"peak memory      {cost['peak_mb']:.0f} MB")
         print(f"API calls        {run['api_calls']:,}")
-        print(f"floor            {floor_seconds:.1f} s for {floor_bytes / 1e6:,.1f} MB of the same pages")
+        print(
+            f"floor            {floor_seconds:.1f} s for {floor_bytes / 1e6:,.1f} MB of the same pages"
+        )
         print(f"export / floor   {cost['seconds'] / floor_seconds:.2f}")
         if given.no_compare:
             return 0

@@ -6,6 +6,7 @@ nothing is read here, so sealing a terabyte costs as much as sealing a kilobyte.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
 import unicodedata
@@ -13,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from sfexit.archive.durable import Disk, close
-from sfexit.errors import ArchiveProblem
+from sfexit.errors import ArchiveProblem, DiskTrouble, Transient
 
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
@@ -150,8 +151,9 @@ def _publish(disk: Disk, final: Path, pieces: Iterable[bytes]) -> str:
             disk.sync(handle)
         finally:
             close(handle)
+        disk.publish(part, final)
     except BaseException:
-        disk.remove(part)
+        with contextlib.suppress(DiskTrouble, Transient):
+            disk.remove(part)
         raise
-    disk.publish(part, final)
     return digest.hexdigest()

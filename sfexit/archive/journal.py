@@ -474,13 +474,15 @@ def good_prefix(lines: Path) -> tuple[int, int]:
     """Bytes of the unbroken beginning, and the size of the whole file."""
     if not lines.exists():
         return 0, 0
-    good, seq, digest = 0, 0, _FIRST
+    before, good, seq, digest = 0, 0, 0, _FIRST
     with lines.open("rb") as handle:
         for line in handle:
-            entry = _read_line(line, seq + 1, digest)
-            if entry is None:
+            if _read_line(line, seq + 1, digest) is None:
+                # Of two whole lines that do not fit together either may be the altered one. A torn
+                # line says nothing against the one before.
+                good = before if line.endswith(b"\n") else good
                 break
-            good += len(line)
+            before, good = good, good + len(line)
             seq += 1
             digest = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
     return good, lines.stat().st_size

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,10 +32,17 @@ _CUT_AT_REQUEST = 90
 
 @click.command(
     "demo",
-    epilog=("\b\nExamples:\n  sfexit demo\n  sfexit demo /tmp/look --rows 100000\n"),
+    epilog=("\b\nExamples:\n  sfexit demo\n  sfexit demo look --rows 100000\n"),
 )
 @click.argument("home", type=click.Path(path_type=Path), default=Path("demo-exit"))
-@click.option("--rows", type=click.IntRange(1_000, 5_000_000), default=_ROWS, show_default=True)
+@click.option(
+    "--rows",
+    type=click.IntRange(1_000, 5_000_000),
+    default=_ROWS,
+    show_default=True,
+    metavar="NUMBER",
+    help="About how many records the made-up company has.",
+)
 def command(home: Path, rows: int) -> int:
     """Rehearse on a built-in simulated org: no network, no Salesforce, under a minute.
 
@@ -64,6 +72,7 @@ def _make_room(home: Path) -> None:
     elif home.exists() and any(home.iterdir()):
         raise Blocked(f"{home} was not made by a demo: name another folder, or remove it yourself")
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / "work").mkdir()  # a home by its looks, so that the export accepts the mark beside it
     (home / _MARK).write_text("`sfexit demo` may replace this folder.\n", "utf-8")
 
 
@@ -149,13 +158,16 @@ def _checks(bag: Path) -> Iterator[_Check]:
     )  # fmt: skip
     yield _module("bagit", "bagit.py --validate", ["--validate", "--quiet", str(bag)], bag)
     package = str(bag / "data/datapackage.json")
-    yield _module("frictionless", "frictionless validate", ["validate", package], bag)
+    tables = f"{len({Path(page).parent for page in pages})} tables"
+    yield _module("frictionless", "frictionless validate", ["validate", package], bag, tables)
 
 
-def _module(module: str, name: str, arguments: Sequence[str], folder: Path) -> _Check:
+def _module(
+    module: str, name: str, arguments: Sequence[str], folder: Path, note: str = ""
+) -> _Check:
     if importlib.util.find_spec(module) is None:
         return _Check(name, "not here", f"to try it: pip install {module}")
-    return _run(name, [sys.executable, "-m", module, *arguments], folder)
+    return _run(name, [sys.executable, "-m", module, *arguments], folder, note=note)
 
 
 def _run(name: str, words: Sequence[str], folder: Path, *, note: str = "") -> _Check:
@@ -166,7 +178,8 @@ def _run(name: str, words: Sequence[str], folder: Path, *, note: str = "") -> _C
     done = subprocess.run(  # noqa: S603 - fixed words and paths of our own
         list(words), cwd=folder, capture_output=True, text=True, check=False, env=environment
     )
-    told = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    lines = (done.stdout.strip() or done.stderr.strip()).splitlines()
+    told = [line for line in lines if re.search(r"\w", line)]  # frictionless draws frames
     if done.returncode:
         return _Check(name, "FAILED", told[-1][:100] if told else f"exit {done.returncode}")
     return _Check(name, "ok", note or (told[-1][:60] if told else ""))

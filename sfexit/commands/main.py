@@ -12,10 +12,13 @@ import click
 
 import sfexit
 from sfexit.commands import _exit
-from sfexit.errors import SfexitError
+from sfexit.errors import Interrupted, SfexitError
 
 #: name → (module, one line for the list of commands)
 COMMANDS = {
+    "login": ("sfexit.commands.login", "Sign in to an org once and keep the sign-in."),
+    "logout": ("sfexit.commands.logout", "End a stored sign-in, in the org and here."),
+    "orgs": ("sfexit.commands.orgs", "List the stored sign-ins."),
     "export": ("sfexit.commands.export", "Take everything out of the org into a sealed archive."),
     "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
     "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),
@@ -88,18 +91,19 @@ def run(arguments: Sequence[str]) -> int:
     except click.ClickException as error:
         error.show(file=sys.stderr)
         return _exit.USAGE
+    except (Interrupted, KeyboardInterrupt):
+        _say("stopped as asked; progress is kept: run the same command again to go on")
+        return _exit.INTERRUPTED
     except SfexitError as error:
         _say(error.message)
         return _exit.code_of(error)
-    except KeyboardInterrupt:
-        _say("stopped; run the same command again to go on")
-        return _exit.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output went away (`sfexit … | head`); there is nobody to tell.
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - lives until the exit
         return _exit.ERROR
     except Exception as error:
-        _say(
+        # Redacted before it is put together: a credential may reach up to the end of a text.
+        _print(
             f"an error inside sfexit ({type(error).__name__}: {redaction.redact(str(error))}); "
             "what was published is kept. Please report it with the output of "
             "SFEXIT_TRACEBACK=1 and the same command"
@@ -112,6 +116,12 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _say(sentence: str) -> None:
-    from sfexit.redaction import printable, redact
+    from sfexit.redaction import redact
 
-    click.echo(f"sfexit: {printable(redact(sentence), 2000)}", err=True)
+    _print(redact(sentence))
+
+
+def _print(sentence: str) -> None:
+    from sfexit.redaction import printable
+
+    click.echo(f"sfexit: {printable(sentence, 2000)}", err=True)

@@ -51,6 +51,8 @@ T = TypeVar("T")
 
 JSON_LIMIT_BYTES = 256 * 1024 * 1024
 _ERROR_LIMIT_BYTES = 256 * 1024
+# Statuses that mean many things: a spent quota, a vanished field, a query that is too much.
+_TOLD_BY_BODY = (400, 403)
 
 
 def encode_query(params: Mapping[str, str]) -> str:
@@ -230,6 +232,26 @@ class Client:
             yield answer
         self._went_well()
 
+    def ask(self, path: str, body: Any, read: Callable[[bytes], T]) -> T:
+        """POST a question that changes nothing (a composite of GETs); what `read` makes of it.
+
+        Retried like a GET, `read` included: asking twice does no harm, and a DamagedAnswer of
+        `read` is worth another try. Raises Blocked for any other POST.
+        """
+        target = self._target(path, None)
+        gate.check("POST", target, body, writable=False)
+        what = f"POST {gate.shown(target)}"
+
+        def once() -> T:
+            with self._exchange("POST", target, None, body) as answer:
+                content = b"".join(answer.unpacked(JSON_LIMIT_BYTES))
+            _check_json(answer, content, what)
+            result = read(content)
+            self._went_well()
+            return result
+
+        return self.retried(once, what)
+
     # --- changing ---
 
     def send_once(
@@ -398,7 +420,9 @@ class Client:
             answer = self._raw(response, what)
             body = b"".join(answer.unpacked(_ERROR_LIMIT_BYTES))
         except SfexitError:
-            pass  # the status alone has to do
+            if response.status_code in _TOLD_BY_BODY:
+                raise  # what the org said is lost on the way: ask again
+            # The status alone has to do.
         finally:
             response.close()
         raise refusals.refusal(

@@ -1,82 +1,81 @@
 """From settings to a session: the ways to sign in that an export can use unattended.
 
-Offered: an access token given by hand or kept in a file by another program, and the OAuth 2.0
-client credentials flow. Not offered: user name and password, the device flow and SOAP login,
-which Salesforce blocks by default or is taking away.
+Offered here: an access token given by hand or kept in a file by another program, the OAuth 2.0
+client credentials flow, and JWT bearer. For people there are `web_login` and `stored`, and the
+Salesforce CLI's session in `cli_session`. What is not offered, and why, is in NOT_OFFERED.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import re
-import stat
-import sys
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
-from typing import Protocol
 
 import requests
 
-from sfexit.errors import (
-    DamagedAnswer,
-    SessionLost,
-    SignInProblem,
-    Transient,
-    UsageProblem,
-)
+from sfexit.errors import SessionLost, SignInProblem
 from sfexit.redaction import Secret, printable
-from sfexit.salesforce import refusals
-from sfexit.salesforce.origin import NoAuth, Origin
-from sfexit.salesforce.transport import (
-    NETWORK_FAULTS,
-    network_fault,
-    new_session,
-    raw_answer,
-    transmit,
+from sfexit.salesforce.credential import SETTLE_SECONDS, Credential, Minting, checked_token
+from sfexit.salesforce.origin import Origin
+from sfexit.salesforce.private_file import read_private
+from sfexit.salesforce.token_endpoint import (
+    COMMON_CAUSES,
+    GENERIC_HOSTS,
+    Cause,
+    TokenAnswer,
+    TokenEndpoint,
 )
+from sfexit.salesforce.transport import new_session
 
-# A token minted a moment ago by another thread is not renewed again, even when it is refused:
-# clients that did so renewed for ever.
-SETTLE_SECONDS = 10.0
+__all__ = [
+    "NOT_OFFERED",
+    "SETTLE_SECONDS",
+    "ClientCredentials",
+    "Credential",
+    "GivenToken",
+    "TokenFile",
+    "credential_from_environment",
+    "names_an_org",
+]
 
-_TOKEN = re.compile(r"[\x21-\x7e]{8,8192}")
-_TOKEN_PATH = "/services/oauth2/token"  # noqa: S105 - an address
-_ANSWER_LIMIT_BYTES = 1024 * 1024
-_GENERIC_HOSTS = ("login.salesforce.com", "test.salesforce.com")
+# The settings that name an org and a session in it. SFEXIT_CLIENT_ID alone does not: it is also
+# the app that `sfexit login` uses.
+_NAMING = (
+    "SFEXIT_INSTANCE_URL",
+    "SFEXIT_ACCESS_TOKEN",
+    "SFEXIT_ACCESS_TOKEN_FILE",
+    "SFEXIT_CLIENT_SECRET",
+    "SFEXIT_PRIVATE_KEY_FILE",
+)
+_WAYS = _NAMING[1:]
 
 _WHAT_TO_SET = (
     "Set SFEXIT_INSTANCE_URL (https://mycompany.my.salesforce.com) and one of: "
-    "SFEXIT_ACCESS_TOKEN; SFEXIT_ACCESS_TOKEN_FILE; SFEXIT_CLIENT_ID with SFEXIT_CLIENT_SECRET."
+    "SFEXIT_ACCESS_TOKEN; SFEXIT_ACCESS_TOKEN_FILE; SFEXIT_CLIENT_ID with SFEXIT_CLIENT_SECRET; "
+    "SFEXIT_CLIENT_ID with SFEXIT_USERNAME and SFEXIT_PRIVATE_KEY_FILE."
 )
 
-
-class Credential(Protocol):
-    """A way to be signed in to one org. Safe for several threads."""
-
-    @property
-    def origin(self) -> Origin:
-        """Where the org is; may sign in to learn it."""
-
-    @property
-    def kind(self) -> str:
-        """For people: "access token", "access token file", "client credentials"."""
-
-    @property
-    def renewable(self) -> bool:
-        """Whether a long run survives the end of its session without anybody's help."""
-
-    def token(self) -> Secret:
-        """The token in use. Raises SignInProblem, Transient."""
-
-    def renew(self, stale: Secret) -> Secret:
-        """A token other than `stale`, which the org refused.
-
-        Several threads may ask at once; one renewal serves them all. Raises SessionLost when no
-        new token can be had, SignInProblem, Transient.
-        """
+# What people look for and do not find. Sources: Salesforce Help 005132365 (device flow and
+# uninstalled apps), xcloud.remoteaccess_disable_username_password_flow_ca, 005132110 (SOAP
+# login); release notes of the Salesforce CLI, 2.119.8.
+NOT_OFFERED = {
+    "device": (
+        "The device flow is not offered: since September 2025 Salesforce blocks it for apps that "
+        "are not installed in the org, and the Salesforce CLI dropped it in January 2026; use "
+        "sfexit login --no-browser, or --method jwt on a computer without people."
+    ),
+    "password": (
+        "Signing in with user name and password is not offered: Salesforce blocks that flow by "
+        "default in orgs made since Summer '23 and external client apps do not have it; use "
+        "sfexit login, or --method jwt or client-credentials on a computer without people."
+    ),
+    "soap": (
+        "SOAP login() is not offered: it is gone from API version 65.0 on, off by default in new "
+        "orgs, and ends for the older versions in Summer '27; use sfexit login, or --method jwt "
+        "or client-credentials on a computer without people."
+    ),
+}
 
 
 class GivenToken:
@@ -110,7 +109,7 @@ class TokenFile:
         self.origin = origin
         self._path = path
         self._lock = threading.Lock()
-        self._token = read_token_file(path)
+        self._token = _token_in(path)
 
     def token(self) -> Secret:
         return self._token
@@ -119,7 +118,7 @@ class TokenFile:
         with self._lock:
             if self._token != stale:
                 return self._token
-            found = read_token_file(self._path)
+            found = _token_in(self._path)
             if found == stale:
                 raise SessionLost(
                     f"The session in {self._path} has ended or is not valid; put a new token "
@@ -129,189 +128,66 @@ class TokenFile:
             return found
 
 
-class ClientCredentials:
-    """The OAuth 2.0 client credentials flow: runs as the one user that the app names."""
-
-    kind = "client credentials"
-    renewable = True
-
-    def __init__(
-        self,
-        origin: Origin,
-        client_id: str,
-        client_secret: Secret,
-        *,
-        allow_hosts: Collection[str] = (),
-        http: Callable[[], requests.Session] = new_session,
-        ca_bundle: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """`origin` is the My Domain address. Signs in when a token is first asked for."""
-        if origin.host in _GENERIC_HOSTS:
-            raise SignInProblem(
-                f"Salesforce refuses the client credentials flow at {origin.host}; set "
-                "SFEXIT_INSTANCE_URL to the org's My Domain address, "
-                "https://mycompany.my.salesforce.com."
-            )
-        self._login_origin = origin
-        self._client_id = client_id
-        self._client_secret = client_secret
-        self._allow_hosts = tuple(allow_hosts)
-        self._http = http
-        self._ca_bundle = ca_bundle
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token: Secret | None = None
-        self._origin: Origin | None = None
-        self._minted_at = 0.0
-
-    @property
-    def origin(self) -> Origin:
-        self.token()
-        assert self._origin is not None
-        return self._origin
-
-    def token(self) -> Secret:
-        with self._lock:
-            return self._token if self._token is not None else self._sign_in()
-
-    def renew(self, stale: Secret) -> Secret:
-        with self._lock:
-            if self._token is not None:
-                if self._token != stale:
-                    return self._token
-                if self._clock() - self._minted_at < SETTLE_SECONDS:
-                    return self._token
-            return self._sign_in()
-
-    def _sign_in(self) -> Secret:
-        answer = self._ask_for_token()
-        token = answer.get("access_token")
-        if not isinstance(token, str) or not _TOKEN.fullmatch(token):
-            raise DamagedAnswer("The sign-in answer of the org holds no usable token.")
-        origin = self._origin_of(answer.get("instance_url"))
-        if self._origin is not None and origin.host != self._origin.host:
-            raise SignInProblem(
-                f"After signing in again the org is at {origin.host} instead of "
-                f"{self._origin.host}; check that it was moved, then run the same command again."
-            )
-        self._origin = origin
-        self._token = Secret(token)
-        self._minted_at = self._clock()
-        return self._token
-
-    def _origin_of(self, instance_url: object) -> Origin:
-        """Where the org says it is; the address can change when Salesforce moves an org."""
-        if not isinstance(instance_url, str):
-            raise SignInProblem("The sign-in answer does not say where the org is.")
-        try:
-            origin = Origin.parse(instance_url, allow_hosts=self._allow_hosts)
-        except UsageProblem as problem:
-            raise SignInProblem(
-                f"The sign-in answer names an address that cannot be used: {problem.message}"
-            ) from None
-        if origin.loopback and not self._login_origin.loopback:
-            raise SignInProblem(
-                "The sign-in answer points to this computer instead of the org; the session was "
-                "not used."
-            )
-        return origin
-
-    def _ask_for_token(self) -> dict[str, object]:
-        what = f"the sign-in at {self._login_origin.host}"
-        request = requests.Request(
-            "POST",
-            self._login_origin.url(_TOKEN_PATH),
-            headers={"Accept": "application/json"},
-            data={
-                "grant_type": "client_credentials",
-                "client_id": self._client_id,
-                "client_secret": self._client_secret.reveal(),
-            },
-            auth=NoAuth(),
-        )
-        with self._http() as session:
-            try:
-                response = transmit(session, request, self._login_origin, ca_bundle=self._ca_bundle)
-            except NETWORK_FAULTS as error:
-                raise network_fault(error, what) from None
-            with response:
-                body = b"".join(raw_answer(response, what).unpacked(_ANSWER_LIMIT_BYTES))
-        if response.status_code != 200:
-            raise _sign_in_refused(response.status_code, response.headers, body, what)
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict):
-            raise DamagedAnswer(f"The answer to {what} is not what a sign-in answers.")
-        return answer
+def _token_in(path: Path) -> Secret:
+    data = read_private(path, "SFEXIT_ACCESS_TOKEN_FILE", 16 * 1024)
+    return checked_token(data.decode("utf-8", "replace"), str(path))
 
 
 # The token endpoint's own words ("OAuth 2.0 Client Credentials Flow", Salesforce Help).
-_CAUSES = {
-    "invalid_client_id": "the client id is not known in this org",
-    "invalid_client": "the client id and the client secret do not belong together",
-    "invalid_grant": (
+_CAUSES = (
+    Cause(
+        "invalid_grant",
+        "",
         "the app names no user to run as, or that user may not use it; check the app's client "
-        "credentials policy"
+        "credentials policy",
     ),
-    "unsupported_grant_type": "the app does not allow the client credentials flow",
-    "unauthorized_client": "the app does not allow the client credentials flow",
-    "invalid_scope": "the app lacks the scope for the API",
-    "inactive_user": "the user the app runs as is not active",
-    "inactive_org": "the org is not active",
-}
+    Cause("unsupported_grant_type", "", "the app does not allow the client credentials flow"),
+    Cause("unauthorized_client", "", "the app does not allow the client credentials flow"),
+    Cause("inactive_user", "", "the user the app runs as is not active"),
+    *COMMON_CAUSES,
+)
 
 
-def _sign_in_refused(
-    status: int, headers: Mapping[str, str], body: bytes, what: str
-) -> SignInProblem | Transient:
-    if status in (420, 429) or status >= 500:
-        fault = refusals.refusal(refusals.Refused(status, headers, body, what))
-        if isinstance(fault, Transient):
-            return fault
-    found = refusals.read_error(body, headers.get("Content-Type", ""))
-    if 300 <= status < 400:
-        found = refusals.ErrorBody("", "it points to another address; use the My Domain address")
-    cause = _CAUSES.get(found.code)
-    if cause is not None:
-        return SignInProblem(f"Salesforce refused {what} ({found.code}: {found.reason}): {cause}.")
-    words = f"{found.code}: {found.reason}" if found.code else f"HTTP {status}, {found.reason}"
-    return SignInProblem(
-        f"Salesforce refused {what} ({words}); check SFEXIT_CLIENT_ID and SFEXIT_CLIENT_SECRET."
-    )
+class ClientCredentials(Minting):
+    """The OAuth 2.0 client credentials flow: runs as the one user that the app names."""
 
+    kind = "client credentials"
 
-def read_token_file(path: Path) -> Secret:
-    """The token in a file that nobody else may read. Raises SignInProblem."""
-    try:
-        with path.open("rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise SignInProblem(f"SFEXIT_ACCESS_TOKEN_FILE ({path}) is not a file.")
-            # Windows keeps no such bits; its files belong to the user's own profile.
-            if sys.platform != "win32" and mode & 0o077:
-                raise SignInProblem(
-                    f"Other users of this computer can read {path}; run chmod 600 on it, and get "
-                    "a new token if it was open for long."
-                )
-            data = file.read(16 * 1024)
-    except OSError as error:
-        raise SignInProblem(
-            f"The token file {path} cannot be read ({error.strerror}); check "
-            "SFEXIT_ACCESS_TOKEN_FILE."
-        ) from None
-    return _checked_token(data.decode("utf-8", "replace"), str(path))
+    def __init__(
+        self,
+        endpoint: TokenEndpoint,
+        client_id: str,
+        client_secret: Secret,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`endpoint` is at the My Domain address. Signs in when a token is first asked for."""
+        super().__init__(clock)
+        if endpoint.origin.host in GENERIC_HOSTS:
+            raise SignInProblem(
+                f"Salesforce refuses the client credentials flow at {endpoint.origin.host}; set "
+                "SFEXIT_INSTANCE_URL (or --instance-url) to the org's My Domain address, "
+                "https://mycompany.my.salesforce.com."
+            )
+        self._endpoint = endpoint
+        self._client_id = client_id
+        self._client_secret = client_secret
 
-
-def _checked_token(text: str, source: str) -> Secret:
-    token = text.strip()
-    if not _TOKEN.fullmatch(token):
-        raise SignInProblem(
-            f"What {source} holds is no access token: it is empty, too short, or has spaces in it."
+    def _mint(self) -> TokenAnswer:
+        return self._endpoint.ask(
+            {
+                "grant_type": "client_credentials",
+                "client_id": self._client_id,
+                "client_secret": self._client_secret,
+            },
+            causes=_CAUSES,
+            hint="check SFEXIT_CLIENT_ID and SFEXIT_CLIENT_SECRET",
         )
-    return Secret(token)
+
+
+def names_an_org(env: Mapping[str, str]) -> bool:
+    """Whether `env` says which org is meant, be it in full or in part."""
+    return any(env.get(name, "").strip() for name in _NAMING)
 
 
 def credential_from_environment(
@@ -321,52 +197,63 @@ def credential_from_environment(
     allow_hosts: Collection[str] = (),
     ca_bundle: str | None = None,
     clock: Callable[[], float] = time.monotonic,
+    wall_clock: Callable[[], float] = time.time,
 ) -> Credential:
     """The credential that the SFEXIT_… settings in `env` describe; sends nothing yet.
 
     `http` makes the session for signing in. Hosts of `SFEXIT_ALLOW_HOST` (separated by commas)
     and `allow_hosts` are accepted besides Salesforce's. Raises SignInProblem, UsageProblem.
     """
-    given = {name: value for name, value in env.items() if value and value.strip()}
-    hosts = (*allow_hosts, *given.get("SFEXIT_ALLOW_HOST", "").replace(",", " ").split())
-    ways = [
-        name
-        for name in (
-            "SFEXIT_ACCESS_TOKEN",
-            "SFEXIT_ACCESS_TOKEN_FILE",
-            "SFEXIT_CLIENT_SECRET",
-            "SFEXIT_PRIVATE_KEY_FILE",
-        )
-        if name in given
-    ]
-    if "SFEXIT_PRIVATE_KEY_FILE" in ways:
-        raise SignInProblem(
-            "Signing in with SFEXIT_PRIVATE_KEY_FILE (JWT bearer) is not offered yet; use "
-            "SFEXIT_CLIENT_ID with SFEXIT_CLIENT_SECRET, or an access token."
-        )
+    given = {name: value.strip() for name, value in env.items() if value and value.strip()}
+    hosts = (*allow_hosts, *allowed_hosts(given))
+    ways = [name for name in _WAYS if name in given]
     if len(ways) > 1:
         raise SignInProblem(f"Set only one of {' and '.join(ways)}; they are different sign-ins.")
+    if "SFEXIT_PASSWORD" in given:
+        raise SignInProblem(NOT_OFFERED["password"])
     if not ways and "SFEXIT_CLIENT_ID" in given:
-        raise SignInProblem("SFEXIT_CLIENT_ID is set, but SFEXIT_CLIENT_SECRET is not.")
+        raise SignInProblem(
+            "SFEXIT_CLIENT_ID is set, but SFEXIT_CLIENT_SECRET is not, nor SFEXIT_PRIVATE_KEY_FILE."
+        )
     if not ways:
         raise SignInProblem(f"No way to sign in is set. {_WHAT_TO_SET}")
-    if "SFEXIT_INSTANCE_URL" not in given:
+    way = ways[0]
+    by_app = way in ("SFEXIT_CLIENT_SECRET", "SFEXIT_PRIVATE_KEY_FILE")
+    if by_app and "SFEXIT_CLIENT_ID" not in given:
+        raise SignInProblem(f"{way} is set, but SFEXIT_CLIENT_ID is not.")
+    place = given.get("SFEXIT_INSTANCE_URL")
+    if way == "SFEXIT_PRIVATE_KEY_FILE":
+        place = given.get("SFEXIT_LOGIN_URL", place)
+    if place is None:
         raise SignInProblem(f"SFEXIT_INSTANCE_URL is not set. {_WHAT_TO_SET}")
-    origin = Origin.parse(given["SFEXIT_INSTANCE_URL"], allow_hosts=hosts)
-    match ways[0]:
-        case "SFEXIT_ACCESS_TOKEN":
-            return GivenToken(origin, _checked_token(given[ways[0]], ways[0]))
-        case "SFEXIT_ACCESS_TOKEN_FILE":
-            return TokenFile(origin, Path(given[ways[0]].strip()))
-        case _:
-            if "SFEXIT_CLIENT_ID" not in given:
-                raise SignInProblem("SFEXIT_CLIENT_SECRET is set, but SFEXIT_CLIENT_ID is not.")
-            return ClientCredentials(
-                origin,
-                printable(given["SFEXIT_CLIENT_ID"], 500),
-                Secret(given["SFEXIT_CLIENT_SECRET"].strip()),
-                allow_hosts=hosts,
-                http=http,
-                ca_bundle=ca_bundle,
-                clock=clock,
-            )
+    origin = Origin.parse(place, allow_hosts=hosts)
+    if way == "SFEXIT_ACCESS_TOKEN":
+        return GivenToken(origin, checked_token(given[way], way))
+    if way == "SFEXIT_ACCESS_TOKEN_FILE":
+        return TokenFile(origin, Path(given[way]))
+    endpoint = TokenEndpoint(origin, allow_hosts=hosts, http=http, ca_bundle=ca_bundle)
+    client_id = printable(given["SFEXIT_CLIENT_ID"], 500)
+    if way == "SFEXIT_CLIENT_SECRET":
+        return ClientCredentials(endpoint, client_id, Secret(given[way]), clock=clock)
+    if "SFEXIT_USERNAME" not in given:
+        raise SignInProblem(
+            "SFEXIT_PRIVATE_KEY_FILE is set, but SFEXIT_USERNAME, the user to sign in as, is not."
+        )
+    from sfexit.salesforce.jwt_bearer import JwtBearer
+
+    instance = given.get("SFEXIT_INSTANCE_URL")
+    return JwtBearer(
+        endpoint,
+        client_id,
+        printable(given["SFEXIT_USERNAME"], 200),
+        Path(given[way]),
+        audience=given.get("SFEXIT_JWT_AUDIENCE"),
+        expected=Origin.parse(instance, allow_hosts=hosts) if instance else None,
+        clock=clock,
+        wall_clock=wall_clock,
+    )
+
+
+def allowed_hosts(env: Mapping[str, str]) -> list[str]:
+    """The hosts that SFEXIT_ALLOW_HOST adds to Salesforce's own."""
+    return env.get("SFEXIT_ALLOW_HOST", "").replace(",", " ").split()

@@ -6,22 +6,28 @@ HTTP framing closed cleanly. So bodies are read as they came and unpacked by `gz
 
 from __future__ import annotations
 
+import re
 import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from urllib3.util import ssl_match_hostname
 
 import sfexit
-from sfexit.errors import DamagedAnswer, SignInProblem, Transient
+from sfexit.errors import DamagedAnswer, SignInProblem, Transient, UsageProblem
 from sfexit.gzipped import Gunzip
+from sfexit.redaction import printable
 from sfexit.salesforce.origin import Origin
+
+E = TypeVar("E", bound=BaseException)
 
 DEFAULT_TIMEOUTS = (10.0, 120.0)  # seconds to connect; seconds between two arrivals of bytes
 PIECE_BYTES = 64 * 1024
@@ -113,19 +119,108 @@ def transmit(
     )
 
 
-def network_fault(error: Exception, what: str) -> Transient | SignInProblem:
+def check_ca_bundle(path: str, setting: str = "--ca-bundle") -> None:
+    """Raise UsageProblem for a certificate file that cannot be used.
+
+    Found out before the first request, where it would look like a fault of the network.
+    """
+    shown = printable(path, 200)
+    try:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        if Path(path).is_dir():
+            context.load_verify_locations(capath=path)
+        else:
+            context.load_verify_locations(cafile=path)
+    except ssl.SSLError:
+        raise UsageProblem(
+            f"The file {shown} of {setting} holds no certificates in PEM form; convert it (openssl "
+            "x509 -inform DER -in FILE) or export it again."
+        ) from None
+    except OSError as error:
+        raise UsageProblem(
+            f"The certificate file {shown} of {setting} cannot be read ({error.strerror})."
+        ) from None
+
+
+# OpenSSL's reasons, X509_V_ERR_… in x509_vfy.h.
+_NOT_YET_VALID, _EXPIRED, _WRONG_HOST, _WRONG_ADDRESS = 9, 10, 62, 64
+
+
+def network_fault(error: Exception, what: str) -> Transient | SignInProblem | UsageProblem:
     """The error to raise for a fault of the network during `what` ("GET /services/…").
 
-    Names only the kind of fault: the texts of network libraries hold addresses and headers.
+    Names only the kind of fault: the texts of network libraries hold addresses, headers, and
+    with a proxy its password.
     """
-    if _caused_by(error, ssl.SSLCertVerificationError):
-        return SignInProblem(
-            f"The certificate shown for {what} is not trusted, so nothing was sent; if your "
-            "company inspects traffic, name its root certificates with --ca-bundle."
+    certificate = _first_cause(error, ssl.SSLCertVerificationError)
+    if certificate is not None:
+        return SignInProblem(_about_certificate(certificate.verify_code, what))
+    if _first_cause(error, ssl_match_hostname.CertificateError) is not None:
+        return SignInProblem(_about_certificate(_WRONG_HOST, what))
+    if isinstance(error, requests.exceptions.InvalidProxyURL):
+        return UsageProblem(
+            "The proxy address in HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) is not a web address; it "
+            "should look like http://proxy.example:8080."
+        )
+    if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
+        return UsageProblem(
+            "The proxy named in the environment is a SOCKS proxy, which needs another package: "
+            "install PySocks beside sfexit, or name an HTTP proxy in HTTPS_PROXY."
+        )
+    if isinstance(error, requests.exceptions.ProxyError):
+        return _proxy_fault(error, what)
+    if isinstance(error, OSError) and "CA certificate bundle" in str(error):
+        return UsageProblem(
+            "The certificate file named in REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE does not exist."
         )
     return NetworkFault(
         f"The network failed during {what} ({type(error).__name__}).",
         nothing_sent=_nothing_sent(error),
+    )
+
+
+def _about_certificate(reason: int, what: str) -> str:
+    if reason == _EXPIRED:
+        return (
+            f"The certificate shown for {what} has expired, so nothing was sent; check this "
+            "computer's clock, and a proxy on the way if the clock is right."
+        )
+    if reason == _NOT_YET_VALID:
+        return (
+            f"The certificate shown for {what} is not valid yet, so nothing was sent; check this "
+            "computer's clock."
+        )
+    if reason in (_WRONG_HOST, _WRONG_ADDRESS):
+        return (
+            f"The certificate shown for {what} belongs to another host, so nothing was sent; check "
+            "the org's address, and that no proxy answers in its place."
+        )
+    return (
+        f"The certificate shown for {what} is not trusted, so nothing was sent; if your "
+        "company inspects traffic, name its root certificates with --ca-bundle."
+    )
+
+
+_TUNNEL_STATUS = re.compile(r"Tunnel connection failed: (\d{3})")
+
+
+def _proxy_fault(error: Exception, what: str) -> Transient | SignInProblem:
+    """No way through the proxy: the org itself has seen nothing."""
+    found = next(filter(None, (_TUNNEL_STATUS.search(str(c)) for c in _causes(error))), None)
+    status = int(found[1]) if found else 0
+    if status == 407:
+        return SignInProblem(
+            f"The proxy wants a user name and password before {what}; put them into HTTPS_PROXY "
+            "(http://user:password@proxy:port)."
+        )
+    if 400 <= status < 500:
+        return SignInProblem(
+            f"The proxy does not let {what} through (HTTP {status}); have the org's hosts allowed "
+            "there, or name them in NO_PROXY."
+        )
+    told = f"HTTP {status}" if status else "no connection"
+    return NetworkFault(
+        f"The proxy of HTTPS_PROXY could not be used for {what} ({told}).", nothing_sent=True
     )
 
 
@@ -150,15 +245,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
         waiting += list(cause.args)
 
 
-def _caused_by(error: BaseException, kind: type[BaseException]) -> bool:
-    return any(isinstance(cause, kind) for cause in _causes(error))
+def _first_cause(error: BaseException, kind: type[E]) -> E | None:
+    return next((cause for cause in _causes(error) if isinstance(cause, kind)), None)
 
 
 def _nothing_sent(error: BaseException) -> bool:
     """Whether no connection was made, so that the server cannot have acted."""
     if isinstance(error, requests.exceptions.ConnectTimeout):
         return True
-    return _caused_by(error, urllib3.exceptions.NewConnectionError)
+    return _first_cause(error, urllib3.exceptions.NewConnectionError) is not None
 
 
 class RateWatch:

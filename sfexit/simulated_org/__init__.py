@@ -6,6 +6,7 @@ so that it is a second, independent reading of the protocol.
 
 from .faults import Fault, FaultPlan
 from .org import SimulatedOrg
+from .pace import Pace
 from .server import LogEntry, SimulatedServer, serve
 
-__all__ = ["Fault", "FaultPlan", "LogEntry", "SimulatedOrg", "SimulatedServer", "serve"]
+__all__ = ["Fault", "FaultPlan", "LogEntry", "Pace", "SimulatedOrg", "SimulatedServer", "serve"]

@@ -10,7 +10,7 @@ import sys
 import threading
 from contextlib import suppress
 
-from . import FaultPlan, SimulatedOrg, serve
+from . import FaultPlan, Pace, SimulatedOrg, serve
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,10 +19,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rows", type=int, default=12_000)
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--shape", choices=("crm", "full"), default="crm")
     parser.add_argument("--faults", help="TOML file with a fault plan")
     parser.add_argument("--one-object", nargs="?", const="Account", help="all rows in one object")
     parser.add_argument("--bulk-page-rows", type=int, default=50_000)
     parser.add_argument("--api-daily-limit", type=int, default=1_000_000)
+    parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
+    parser.add_argument("--shortest-job", type=float, default=0.0, help="seconds a job runs")
+    parser.add_argument("--stream-rate", type=float, default=0.0, help="bytes a second a stream")
+    parser.add_argument("--jobs-at-once", type=int, default=0, help="Bulk jobs that run at once")
     parser.add_argument("--ignore-stdin", action="store_true", help="do not stop when it closes")
     given = parser.parse_args(arguments)
     org = SimulatedOrg(
@@ -31,8 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
         one_object=given.one_object,
         bulk_page_rows=given.bulk_page_rows,
         api_daily_limit=given.api_daily_limit,
+        shape=given.shape,
     )
     faults = FaultPlan.from_toml(given.faults) if given.faults else FaultPlan()
+    pace = Pace(given.latency, given.shortest_job, given.stream_rate, given.jobs_at_once)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -44,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
                 pass
         stop.set()
 
-    with serve(org, faults, port=given.port) as server:
+    with serve(org, faults, port=given.port, pace=pace) as server:
         line = {
             "url": server.url,
             "access_token": org.access_token,

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import base64
+import math
 import secrets
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .csvtext import DELIMITERS, LINE_ENDINGS, cell
 from .errors import ApiError, not_found
 from .ids import IdSpace
+from .pace import Pace
 from .schema import COMPOUND
 from .select import Selection, bind, find_object
 from .soql import parse
@@ -44,6 +47,9 @@ class Job:
     total_override: int | None = None
     stuck: bool = False
     forced: tuple[str, str | None] | None = None
+    made: float = field(default_factory=time.monotonic)
+    began: float | None = None
+    ends: float = math.inf
 
     @property
     def rows(self) -> int:
@@ -108,6 +114,7 @@ class BulkJobs:
         self._jobs: dict[str, Job] = {}
         self._made = 0
         self._times: list[float] = []
+        self.pace = Pace()
 
     # -- create -------------------------------------------------------------------------
 
@@ -242,11 +249,40 @@ class BulkJobs:
             if job.stuck:
                 job.state = "InProgress"
             return
+        self._start_jobs()
+        if job.began is None:
+            return  # queued: stays UploadComplete
         job.polls += 1
-        if job.polls <= self.org.bulk_job_delay_polls:
+        early = (
+            time.monotonic() < job.ends
+            if self.pace.shortest_job_seconds
+            else job.polls <= self.org.bulk_job_delay_polls
+        )
+        if early:
             job.state = "InProgress"
             return
         self._finish(job)
+
+    def _start_jobs(self) -> None:
+        """Let waiting jobs begin, each at the moment a place became free for it."""
+        now, pace = time.monotonic(), self.pace
+        with self.org.lock:
+            jobs = list(self._jobs.values())
+            ends = [j.ends for j in jobs if j.began is not None and j.ends > now - 600]
+            for job in jobs:
+                if job.began is not None or job.state in FINISHED:
+                    continue
+                moment = job.made
+                if pace.bulk_jobs_at_once:
+                    busy = sorted(e for e in ends if e > moment)
+                    if len(busy) >= pace.bulk_jobs_at_once:
+                        moment = busy[-pace.bulk_jobs_at_once]
+                if moment > now:
+                    break
+                job.began = moment
+                if pace.shortest_job_seconds:
+                    job.ends = moment + pace.shortest_job_seconds
+                ends.append(job.ends)
 
     def _finish(self, job: Job) -> None:
         if job.forced is not None:
@@ -267,6 +303,7 @@ class BulkJobs:
             else:
                 job.state = "JobComplete"
         job.finished = self.org.now()
+        job.ends = min(job.ends, time.monotonic())
 
     def abort(self, job: Job) -> None:
         """``PATCH {"state": "Aborted"}``."""
@@ -275,6 +312,7 @@ class BulkJobs:
         job.state = "Aborted"
         job.stuck = False
         job.finished = self.org.now()
+        job.ends = min(job.ends, time.monotonic())
 
     def delete(self, job: Job) -> None:
         """``DELETE``: only finished jobs."""

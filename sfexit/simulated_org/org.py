@@ -16,7 +16,7 @@ from .data import AS_OF, Changes, Table, Tables
 from .errors import ApiError
 from .ids import IdSpace
 from .query import Cursors
-from .schema import COMPOUND, Refusal, SObject
+from .schema import COMPOUND, Field, Refusal, SObject
 
 SESSION_SECONDS = 2 * 3600
 OLDEST_VERSION, NEWEST_VERSION = 31, 68
@@ -51,6 +51,19 @@ def plan_rows(objects: list[SObject], rows: int, only: str | None = None) -> dic
     return out
 
 
+def shaped(shape: str) -> list[SObject]:
+    """The objects of an org: ``crm``, the ones people work with, or ``full``, all that a grown
+    org lists: some 1,400, most of them empty or odd."""
+    if shape == "crm":
+        return standard_objects()
+    if shape != "full":
+        raise ValueError(f"no such shape: {shape}")
+    from .listed import with_features
+    from .managed import custom_objects
+
+    return with_features(standard_objects()) + custom_objects()
+
+
 class SimulatedOrg:
     """A Salesforce org made of arithmetic; see ``serve`` to put it behind HTTP.
 
@@ -60,8 +73,8 @@ class SimulatedOrg:
     complete. ``hidden_fields`` maps objects to fields the running user may not see.
     ``query_all_files`` is the permission Query All Files. ``per_app_usage`` (such as
     ``17/250(appName=x)``) adds that part to the usage header. ``bulk_empty_header=False`` leaves
-    the header line out of
-    results without rows. ``read_only`` changes nothing yet: no org accepts changes to records.
+    the header line out of results without rows. ``shape`` is ``crm`` (some 60 objects) or ``full`` (a grown org's 1,400).
+    ``read_only`` changes nothing yet: no org accepts changes to records.
     """
 
     def __init__(
@@ -87,6 +100,7 @@ class SimulatedOrg:
         client_id: str = "simulated-client",
         client_secret: str = "simulated-secret",  # noqa: S107 (opens nothing real)
         objects: list[SObject] | None = None,
+        shape: str = "crm",
     ) -> None:
         self.seed = seed
         self.clock = clock
@@ -105,10 +119,11 @@ class SimulatedOrg:
         self.client_id = client_id
         self.client_secret = client_secret
         self.lock = threading.RLock()
-        catalogue = objects if objects is not None else standard_objects()
+        catalogue = objects if objects is not None else shaped(shape)
         self.tables = Tables(seed, catalogue, plan_rows(catalogue, rows, one_object))
         self._schema = {o.name.lower(): o for o in catalogue}
         self._gone: dict[str, set[str]] = {}
+        self._children: dict[str, list[tuple[str, Field]]] | None = None
         self.organization_id = IdSpace("00D", self.tables.instance, 1000).at(0)
         self.user_id = self.tables.tables["User"].ids.at(0)
         self.cursors = Cursors(self)
@@ -152,10 +167,23 @@ class SimulatedOrg:
             else (f"{text}; per-app-api-usage={self.per_app_usage}")
         )
 
+    def children(self, name: str) -> list[tuple[str, Field]]:
+        """Fields of all objects that point at this one."""
+        if self._children is None:
+            found: dict[str, list[tuple[str, Field]]] = {}
+            for o in self._schema.values():
+                for f in o.fields:
+                    for target in f.ref:
+                        found.setdefault(target, []).append((o.name, f))
+            self._children = found
+        return self._children.get(name, [])
+
     def refusal(self, sobject: SObject, version: float) -> Refusal | None:
         """The filter this object demands, if it does for this user and version."""
         if sobject.name == "ContentDocumentLink" and self.query_all_files and version >= 59.0:
             return None  # Object Reference, ContentDocumentLink: Query All Files, 59.0 and later
+        if sobject.refusal is not None and sobject.refusal.limit_instead is not None:
+            return None  # View All Data
         return sobject.refusal
 
     def drop_field(self, name: str, field_name: str) -> None:
@@ -164,6 +192,7 @@ class SimulatedOrg:
             gone = self._gone.setdefault(name, set())
             gone.add(field_name)
             self._schema[name.lower()] = self.tables.full(name).without(gone)
+            self._children = None
 
     def field_gone(self, name: str, field_name: str) -> bool:
         """The field has been dropped."""
@@ -173,6 +202,7 @@ class SimulatedOrg:
         """An object is deleted (or hidden from the user) from now on."""
         with self.lock:
             self._schema.pop(name.lower(), None)
+            self._children = None
 
     # -- rows ---------------------------------------------------------------------------
 
@@ -303,6 +333,12 @@ class SimulatedOrg:
         self._refresh.add(token)
         self.refresh_token = token
         return token
+
+    def new_refresh_token(self) -> str:
+        """Somebody signs in anew, in a grant that lives."""
+        with self.lock:
+            self._grant_alive = True
+            return self._new_refresh()
 
     def expire_sessions(self) -> None:
         """No access token given out so far works any more."""

@@ -7,14 +7,17 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from .authorization import CODE_GRANT, JWT_GRANT, Authorization
 from .bulk import Job, ResultPage
 from .errors import ApiError, not_found
 from .org import NEWEST_VERSION, OLDEST_VERSION, SimulatedOrg
 from .query import as_text, row_json
 from .soql import parse
+from .translations import language_of
 
 JSON_TYPE = "application/json;charset=UTF-8"
 SEASONS = ("Spring", "Summer", "Winter")
@@ -85,6 +88,16 @@ def release_label(version: int) -> str:
     return f"{season} '{year:02d}"
 
 
+@lru_cache(maxsize=65_536)
+def child_text(child: str, name: str) -> str:
+    """An entry of childRelationships."""
+    return (
+        f'{{"cascadeDelete":false,"childSObject":"{child}","deprecatedAndHidden":false,'
+        f'"field":"{name}","junctionIdListNames":[],"junctionReferenceTo":[],'
+        '"relationshipName":null,"restrictedDelete":false}'
+    )
+
+
 Handler = Callable[..., Answer]
 
 
@@ -93,6 +106,7 @@ class Routes:
 
     def __init__(self, org: SimulatedOrg) -> None:
         self.org = org
+        self.authorization = Authorization(org)
         v = r"/services/data/v(?P<version>\d+\.\d)"
         self._table: list[tuple[str, str, re.Pattern[str], Handler]] = [
             (method, name, re.compile(pattern + "/?"), handler)
@@ -128,6 +142,8 @@ class Routes:
             return "versions", self.versions, {}
         if path == "/services/oauth2/token":
             return "token", self.token, {}
+        if path == "/services/oauth2/authorize" and request.method == "GET":
+            return "authorize", self.authorize, {}
         if path == "/services/oauth2/revoke":
             return "revoke", self.revoke, {}
         if path == "/services/oauth2/userinfo":
@@ -157,7 +173,7 @@ class Routes:
             pass
         return ""
 
-    OPEN = frozenset({"versions", "token", "revoke"})
+    OPEN = frozenset({"versions", "authorize", "token", "revoke"})
 
     def admit(self, endpoint: str, request: Request) -> None:
         """Session and quota (REST API guide, Status Codes)."""
@@ -240,21 +256,31 @@ class Routes:
         form = {k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()}
         org = self.org
         grant = form.get("grant_type")
-        if grant not in ("client_credentials", "refresh_token"):
+        if grant == JWT_GRANT:
+            self.authorization.check_assertion(form.get("assertion", ""), request.base_url)
+            return self._token_answer(request, org.new_session())
+        if grant not in ("client_credentials", "refresh_token", CODE_GRANT):
             raise ApiError(400, "unsupported_grant_type", "grant type not supported")
         if form.get("client_id") != org.client_id:
             raise ApiError(400, "invalid_client_id", "client identifier invalid")
         secret = form.get("client_secret")
         if secret != org.client_secret and (grant == "client_credentials" or secret):
             raise ApiError(400, "invalid_client", "invalid client credentials")
-        base = request.base_url
-        answer: dict[str, Any] = {}
         if grant == "refresh_token":
-            answer["access_token"], answer["refresh_token"] = org.refresh(
-                form.get("refresh_token", "")
+            return self._token_answer(request, *org.refresh(form.get("refresh_token", "")))
+        if grant == CODE_GRANT:
+            scope = self.authorization.exchange(form)
+            lasting = self.authorization.gives_refresh_tokens and "refresh_token" in scope
+            return self._token_answer(
+                request, org.new_session(), org.new_refresh_token() if lasting else None
             )
-        else:
-            answer["access_token"] = org.new_session()
+        return self._token_answer(request, org.new_session())
+
+    def _token_answer(self, request: Request, token: str, refresh: str | None = None) -> Answer:
+        org, base = self.org, request.base_url
+        answer: dict[str, Any] = {"access_token": token}
+        if refresh is not None:
+            answer["refresh_token"] = refresh
         answer |= {
             "signature": "c2lnbmF0dXJlIG9mIGEgc2ltdWxhdGVkIG9yZw==",
             "scope": "api refresh_token",
@@ -265,6 +291,14 @@ class Routes:
             "api_instance_url": base,
         }
         return _json(answer)
+
+    def authorize(self, request: Request) -> Answer:
+        """``GET /services/oauth2/authorize``, with a person who says yes at once."""
+        onward = self.authorization.page(request.params)
+        if isinstance(onward, ApiError):
+            page = f"<p>error={onward.code}&amp;error_description={onward.message}</p>"
+            return Answer(onward.status, page.encode(), "text/html;charset=UTF-8")
+        return Answer(302, b"", "text/html;charset=UTF-8", {"Location": onward})
 
     def revoke(self, request: Request) -> Answer:
         """``POST /services/oauth2/revoke``."""
@@ -347,26 +381,9 @@ class Routes:
         sobject = self.org.sobject(name)
         if sobject is None:
             raise not_found()
-        children: list[dict[str, Any]] = []
-        for other_name in self.org.objects:
-            other = self.org.sobject(other_name)
-            if other is None:
-                continue
-            children += [
-                {
-                    "cascadeDelete": False,
-                    "childSObject": other.name,
-                    "deprecatedAndHidden": False,
-                    "field": f.name,
-                    "junctionIdListNames": [],
-                    "junctionReferenceTo": [],
-                    "relationshipName": None,
-                    "restrictedDelete": False,
-                }
-                for f in other.fields
-                if sobject.name in f.ref
-            ]
-        return _json(sobject.describe(version, children))
+        children = [child_text(n, f.name) for n, f in self.org.children(sobject.name)]
+        language = language_of(request.headers.get("Accept-Language", ""))
+        return Answer(200, sobject.describe_text(version, children, language))
 
     def basic(self, request: Request, version: str, name: str) -> Answer:
         """``GET /sobjects/X``."""

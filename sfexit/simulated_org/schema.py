@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
+from .translations import translated
 from .wordlists import VALUES
 
 SOAP_TYPES = {
@@ -26,6 +29,7 @@ SOAP_TYPES = {
     "location": "urn:location",
     "anyType": "xsd:anyType",
 }
+CUSTOM = ("__c", "__b", "__x", "__e", "__mdt", "__kav")
 NUMERIC = frozenset({"int", "long", "double", "currency", "percent"})
 COMPOUND = frozenset({"address", "location"})
 ADDRESS_PARTS = (
@@ -40,9 +44,11 @@ ADDRESS_PARTS = (
 )
 
 
+@lru_cache(maxsize=8192)
 def label_of(name: str) -> str:
     """A label from an API name."""
-    text = re.sub(r"__\w+$", "", name).replace("_", " ")
+    text = re.sub(r"__[a-zA-Z]+$", "", name)
+    text = re.sub(r"^[a-z]\w*?__", "", text).replace("_", " ")
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", text).replace(" Id", " ID")
 
 
@@ -66,6 +72,8 @@ class Field:
     system: bool = False
     name_field: bool = False
     auto_number: bool = False
+    soap: str | None = None
+    _texts: dict[str, str] = field(init=False, default_factory=dict, compare=False, repr=False)
 
     @property
     def custom(self) -> bool:
@@ -96,6 +104,19 @@ class Field:
             "time",
             "long",
         )
+
+    def describe_text(self, language: str = "en_US") -> str:
+        """The field entry as JSON text; made once for all objects that share the field."""
+        text = self._texts.get(language)
+        if text is None:
+            entry = self.describe()
+            if language != "en_US":
+                entry["label"] = translated(entry["label"], language)
+                for value in entry["picklistValues"]:
+                    value["label"] = translated(value["label"], language)
+            text = json.dumps(entry, separators=(",", ":"), ensure_ascii=False)
+            self._texts[language] = text
+        return text
 
     def describe(self) -> dict[str, Any]:
         """The field entry of sObject Describe (SOAP API guide, DescribeSObjectResult)."""
@@ -168,7 +189,7 @@ class Field:
             "restrictedPicklist": False,
             "scale": self.scale,
             "searchPrefilterable": t == "reference",
-            "soapType": SOAP_TYPES.get(t, "xsd:string"),
+            "soapType": self.soap or SOAP_TYPES.get(t, "xsd:string"),
             "sortable": self.sortable,
             "type": t,
             "unique": False,
@@ -186,6 +207,11 @@ class Refusal:
     filters: tuple[str, ...] = ()
     single: tuple[str, ...] = ()
     reified: bool = False
+    status: int = 400
+    #: Only counting is refused.
+    counts_only: bool = False
+    #: View All Data lifts the refusal, as does a LIMIT of at most so many rows.
+    limit_instead: int | None = None
 
 
 @dataclass(frozen=True)
@@ -209,12 +235,14 @@ class SObject:
     has_deleted: bool = False
     archived_share: float = 0.0
     scopes: tuple[str, ...] = ("everything", "mine")
+    #: Index fields of a big object, in order; conditions on others are refused.
+    index: tuple[str, ...] = ()
     _index: dict[str, Field] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def big(self) -> bool:
         """A big object (``__b``)."""
-        return self.name.endswith("__b")
+        return self.name.endswith("__b") or bool(self.index)
 
     @property
     def external(self) -> bool:
@@ -222,9 +250,19 @@ class SObject:
         return self.name.endswith("__x")
 
     @property
+    def event(self) -> bool:
+        """A message on the event bus: nothing is stored."""
+        if self.name.endswith(("__e", "ChangeEvent", "EventStream")):
+            return True
+        return not (self.queryable or self.retrieveable) and (
+            "Event" in self.name
+            or self.name in ("AsyncOperationStatus", "OrgLifecycleNotification")
+        )
+
+    @property
     def custom(self) -> bool:
         """True for objects made in this org."""
-        return self.name.endswith(("__c", "__b", "__x", "__e", "__mdt"))
+        return self.name.endswith(CUSTOM) or "__" in self.name
 
     @property
     def page_rows(self) -> int:
@@ -260,31 +298,36 @@ class SObject:
     def _urls(self, version: str) -> dict[str, str]:
         base = f"/services/data/v{version}/sobjects/{self.name}"
         urls = {"rowTemplate": f"{base}/{{ID}}", "describe": f"{base}/describe", "sobject": base}
+        if self.event:
+            urls["eventSchema"] = f"{base}/eventSchema"
         if "layoutable" in self.flags:
             urls["layouts"] = f"{base}/describe/layouts"
             urls["compactLayouts"] = f"{base}/describe/compactLayouts"
         return urls
 
-    def summary(self, version: str) -> dict[str, Any]:
+    def summary(self, version: str, language: str = "en_US") -> dict[str, Any]:
         """The entry of Describe Global."""
         flags = self.flags
+        label = self.label or label_of(self.name)
+        if language != "en_US":
+            label = translated(label, language)
         return {
-            "activateable": False,
+            "activateable": "activateable" in flags,
             "associateEntityType": self.associate[0] if self.associate else None,
             "associateParentEntity": self.associate[1] if self.associate else None,
             "createable": "createable" in flags,
             "custom": self.custom,
-            "customSetting": False,
-            "deepCloneable": False,
+            "customSetting": "customSetting" in flags,
+            "deepCloneable": "deepCloneable" in flags,
             "deletable": "deletable" in flags,
-            "deprecatedAndHidden": False,
+            "deprecatedAndHidden": "deprecatedAndHidden" in flags,
             "feedEnabled": "feedEnabled" in flags,
-            "hasSubtypes": False,
-            "isInterface": False,
-            "isSubtype": False,
+            "hasSubtypes": "hasSubtypes" in flags,
+            "isInterface": "isInterface" in flags,
+            "isSubtype": "isSubtype" in flags,
             "keyPrefix": self.prefix or None,
-            "label": self.label or label_of(self.name),
-            "labelPlural": (self.label or label_of(self.name)) + "s",
+            "label": label,
+            "labelPlural": label + "s",
             "layoutable": "layoutable" in flags,
             "mergeable": "mergeable" in flags,
             "mruEnabled": "mruEnabled" in flags,
@@ -299,9 +342,23 @@ class SObject:
             "urls": self._urls(version),
         }
 
-    def describe(self, version: str, children: list[dict[str, Any]]) -> dict[str, Any]:
-        """sObject Describe."""
-        out = self.summary(version)
+    def describe_text(
+        self, version: str, children: Iterable[str], language: str = "en_US"
+    ) -> bytes:
+        """sObject Describe as JSON text; ``children`` are finished entries."""
+        out = self.describe(version, [], language)
+        out["fields"] = out["childRelationships"] = _HOLE
+        text = json.dumps(out, separators=(",", ":"), ensure_ascii=False)
+        # two holes: childRelationships stands before fields
+        head, middle, tail = text.split(f'"{_HOLE}"')
+        fields = ",".join([f.describe_text(language) for f in self.fields])
+        return f"{head}[{','.join(children)}]{middle}[{fields}]{tail}".encode()
+
+    def describe(
+        self, version: str, children: list[dict[str, Any]], language: str = "en_US"
+    ) -> dict[str, Any]:
+        """sObject Describe, without the fields that ``describe_text`` adds."""
+        out = self.summary(version, language)
         out.update(
             actionOverrides=[],
             childRelationships=children,
@@ -309,7 +366,7 @@ class SObject:
             defaultImplementation=None,
             extendedBy=None,
             extendsInterfaces=None,
-            fields=[f.describe() for f in self.fields],
+            fields=[],
             implementedBy=None,
             implementsInterfaces=None,
             listviewable=None,
@@ -340,6 +397,7 @@ class SObject:
         return out
 
 
+_HOLE = "\u2424hole"
 _FIELD_LINE = re.compile(r"^(\w+)\s+(\w+)(?:\(([^)]*)\))?\s*(.*)$")
 
 
@@ -376,6 +434,8 @@ def _expand(name: str, kind: str, given: list[str], options: dict[str, str]) -> 
         "compound": options.get("compound"),
         "formula": options["formula"].replace("~", " ") if "formula" in options else None,
     }
+    if "soap" in options:
+        common["soap"] = options["soap"]
     if kind == "ref":
         rel = options.get("rel", _reference(name))
         return [Field(name, "reference", 18, ref=tuple(given), rel=rel or None, **common)]

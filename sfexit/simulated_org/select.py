@@ -298,6 +298,12 @@ def every_condition(where: Expression | None) -> list[Condition]:
 
 def _refuse(sobject: SObject, query: Query, refusal: Refusal) -> None:
     """Objects that demand a filter (SOQL guide, Object Limits and Implementation Restrictions)."""
+    if refusal.counts_only:
+        if any(i.kind in ("count", "aggregate") for i in query.items):
+            raise ApiError(refusal.status, refusal.code, refusal.message)
+        return
+    if refusal.limit_instead is not None and (query.limit or 10**9) <= refusal.limit_instead:
+        return
     allowed = {name.lower() for name in refusal.filters}
     single = {name.lower() for name in refusal.single}
     fits = False
@@ -308,13 +314,16 @@ def _refuse(sobject: SObject, query: Query, refusal: Refusal) -> None:
             fits = fits or condition.op in ("=", "in")
         if path in single and condition.op == "=":
             fits = True
-    if not fits:
-        raise ApiError(400, refusal.code, refusal.message)
+    listed = refusal.reified and not refusal.filters  # such as EntityDefinition: a list works
+    if not fits and not listed:
+        raise ApiError(refusal.status, refusal.code, refusal.message)
     if refusal.reified:
         conditions = every_condition(query.where)
         if len(conjuncts(query.where)) != len(conditions):
             raise ApiError(400, "MALFORMED_QUERY", f"{sobject.name}: Disjunctions not supported")
-        if any(c.op not in ("=", "in") for c in conditions):
+        keyed = ("=", "in", "<", "<=", ">", ">=")  # a list is paged by its rising key
+        known = {"durableid", "qualifiedapiname"} if listed else set()
+        if any(c.op not in (keyed if c.path.lower() in known else ("=", "in")) for c in conditions):
             raise ApiError(
                 400, "MALFORMED_QUERY", f"{sobject.name}: Only equals comparisons permitted"
             )
@@ -322,6 +331,32 @@ def _refuse(sobject: SObject, query: Query, refusal: Refusal) -> None:
             raise ApiError(
                 400, "MALFORMED_QUERY", "GROUP BY not yet supported by this SObject storage type"
             )
+
+
+def _refuse_off_index(sobject: SObject, query: Query) -> None:
+    """Big objects filter on their index, in order, without gaps (Big Objects guide, SOQL)."""
+
+    def refused(message: str) -> ApiError:
+        return ApiError(400, "BIG_OBJECT_UNSUPPORTED_OPERATION", f"{sobject.name}: {message}")
+
+    conditions = every_condition(query.where)
+    if len(conjuncts(query.where)) != len(conditions):
+        raise refused("Disjunctions not supported")
+    index = [name.lower() for name in sobject.index]
+    store = sobject.index[0] == "EventDate"  # real-time event stores take either field
+    used = []
+    for condition in conditions:
+        path = condition.path.lower()
+        if path not in index:
+            raise refused(f"Filter on a field that is not in the index: {condition.path}")
+        if condition.op in ("!=", "like", "not in", "includes", "excludes"):
+            raise refused(f"Unsupported operator {condition.op}")
+        used.append((index.index(path), condition.op))
+    places = sorted({place for place, _ in used})
+    if not store and places != list(range(len(places))):
+        raise refused("Filters must begin with the first index field and leave no gap")
+    if not store and any(op != "=" for place, op in used if place < max(places)):
+        raise refused("Only the last filtered index field takes a range")
 
 
 def select(org: SimulatedOrg, text: str, everything: bool, version: float) -> Selection:
@@ -342,6 +377,8 @@ def bind(org: SimulatedOrg, query: Query, everything: bool, version: float) -> S
     refusal = org.refusal(sobject, version)
     if refusal is not None:
         _refuse(sobject, query, refusal)
+    if sobject.index:
+        _refuse_off_index(sobject, query)
     aggregates = [i for i in query.items if i.kind in ("aggregate", "count")]
     if aggregates and sobject.big:
         raise ApiError(

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from email.message import Message
 from email.utils import formatdate
@@ -23,6 +23,7 @@ from .errors import ApiError
 from .faults import BEFORE, CONTENT, TRANSPORT, Fault, FaultPlan
 from .mishaps import first
 from .org import SimulatedOrg
+from .pace import Pace, Throttle
 from .routes import Answer, Request, Routes, error_answer
 
 URI_AND_HEADERS = 16_384  # Limits quick reference: URI plus headers, in bytes
@@ -126,6 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
             body,
             f"{scheme}://{host}",
         )
+        if front.pace.latency_seconds:
+            front.stopping.wait(front.pace.latency_seconds)
         size = len(self.path) + sum(len(k) + len(v) + 4 for k, v in self.headers.items())
         endpoint, handler, parts = front.routes.match(request)
         faults: list[Fault] = []
@@ -237,17 +240,39 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header("Content-Encoding", "gzip")
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if not self._paced(body, self._throttle(), self.wfile.write):
+                return self._drop()
         else:
             if wants_gzip:
                 self.send_header("Content-Encoding", "gzip")
             self.send_header("Transfer-Encoding", "chunked")
             self.end_headers()
+            throttle = self._throttle()
             for part in gzipped(answer.body) if wants_gzip else answer.body:
-                self._chunk(part)
+                if not self._paced(part, throttle, self._chunk):
+                    return self._drop()
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
         return None
+
+    def _throttle(self) -> Throttle | None:
+        front = self.server.front
+        rate = front.pace.stream_bytes_per_second
+        return Throttle(rate, front.stopping.wait) if rate else None
+
+    def _paced(
+        self, body: bytes, throttle: Throttle | None, write: Callable[[bytes], object]
+    ) -> bool:
+        """Write at the stream's rate; False when the server stopped meanwhile."""
+        if throttle is None:
+            write(body)
+            return True
+        for piece in mishaps.pieces(body, throttle.PIECE):
+            write(piece)
+            self.wfile.flush()
+            if not throttle.passed(len(piece)):
+                return False
+        return True
 
     def _chunk(self, part: bytes) -> None:
         self.wfile.write(b"%x\r\n" % len(part))
@@ -330,9 +355,16 @@ class SimulatedServer:
     host = "127.0.0.1"
 
     def __init__(
-        self, org: SimulatedOrg, faults: FaultPlan | None, tls: ssl.SSLContext | None, port: int
+        self,
+        org: SimulatedOrg,
+        faults: FaultPlan | None,
+        tls: ssl.SSLContext | None,
+        port: int,
+        pace: Pace | None = None,
     ) -> None:
         self.org = org
+        self.pace = pace if pace is not None else Pace()
+        org.jobs.pace = self.pace
         self.faults = faults if faults is not None else FaultPlan()
         self.tls = tls
         self.routes = Routes(org)
@@ -426,6 +458,7 @@ def serve(
     faults: FaultPlan | None = None,
     tls: ssl.SSLContext | None = None,
     port: int = 0,
+    pace: Pace | None = None,
 ) -> SimulatedServer:
-    """Serve ``org`` on 127.0.0.1 in a background thread."""
-    return SimulatedServer(org, faults, tls, port)
+    """Serve ``org`` on 127.0.0.1 in a background thread, as slowly as ``pace`` says."""
+    return SimulatedServer(org, faults, tls, port, pace)

@@ -77,6 +77,7 @@ PICKLISTS = {
     "campaign_status": "Planned, In Progress, Completed, Aborted",
     "salutation": "Mr., Ms., Mrs., Dr., Prof., Mx.",
     "access": "Read, Edit, All",
+    "publish_status": "Draft, Online, Archived",
     "share_cause": "Owner, Manual, Rule, Team",
     "colours": "red, green, blue, black",
     "user_type": "Standard, PowerPartner, CsnOnly",

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.export.rig import Rig
+from rig import Rig
 
 
 @pytest.fixture(autouse=True)

@@ -6,6 +6,7 @@ import csv
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import threading
@@ -22,6 +23,7 @@ from sfexit.export.run import ExportResult, export
 from sfexit.progress import Silent
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.login import credential_from_environment
+from sfexit.salesforce.org import ORGANIZATION_FIELDS
 from sfexit.simulated_org import Fault, FaultPlan, SimulatedOrg, serve
 from sfexit.simulated_org.schema import SObject, make
 
@@ -36,7 +38,12 @@ def small_objects() -> list[SObject]:
         make(
             "Organization",
             "00D",
-            "Name string(80) gen=const:Northwater name required",
+            "Name string(80) gen=const:Northwater name required\n"
+            + "\n".join(
+                f"{name} string(80) gen=null"
+                for name in ORGANIZATION_FIELDS
+                if name not in ("Id", "Name", "CreatedDate")
+            ),
             system="nodelete",
             fixed=1,
             flags=("replicateable", "updateable"),
@@ -139,7 +146,9 @@ class Rig:
         **client: Any,
     ) -> ExportResult:
         client = {"sleep": self.time.sleep, "clock": self.time, "budget_share": 1.0, **client}
-        credential = credential_from_environment(self.environment)
+        # A token counts as settled at once: in a test it is refused moments after it was made.
+        ticks = itertools.count(step=60)
+        credential = credential_from_environment(self.environment, clock=lambda: next(ticks))
         with Client(credential, progress=self.notes, stop=stop, **client) as opened:
             return export(
                 opened,

@@ -1,0 +1,1 @@
+"""What the signed-in user cannot see, and which permission lifts it."""

@@ -1,0 +1,75 @@
+"""SIGKILL at every step of the disk, and at random instants under random faults."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from killing import Zygote, repeated, storm, work_problems
+from rig import Rig, archive_rows, no_parts, problems_of_bag
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="needs fork and SIGKILL")
+
+
+@pytest.fixture(scope="module")
+def zygote() -> Iterator[Zygote]:
+    one = Zygote()
+    yield one
+    one.close()
+
+
+# Every step takes minutes; a stride takes seconds and, with another start each time, gets around.
+STRIDE = int(os.environ.get("SFEXIT_KILL_STRIDE", "11"))
+
+
+def check_sealed(rig: Rig, answer: dict[str, Any]) -> None:
+    assert answer["status"] == 0 and "bag" in answer, answer
+    assert answer["incomplete"] == []
+    bag = Path(answer["bag"])
+    assert problems_of_bag(bag) == []
+    for name in rig.org.objects:
+        assert archive_rows(bag, name) == rig.truth(name), name
+    assert repeated(bag) == []
+    no_parts(rig.root)
+    assert rig.jobs() == []
+
+
+def test_42_killed_at_any_step_of_the_disk(make_rig: Any, zygote: Zygote) -> None:
+    rig = make_rig(rows=150)
+    whole = zygote.export(rig)
+    check_sealed(rig, whole)
+    first = 1 + os.getpid() % STRIDE
+    for fatal in range(first, whole["steps"] + 1, STRIDE):
+        rig.root = rig.folder / f"killed-at-{fatal}"
+        killed = zygote.export(rig, fatal=fatal)
+        assert killed["status"] == -signal.SIGKILL or killed["status"] == 0, (fatal, killed)
+        wrong, _ = work_problems(rig.root)
+        assert wrong == [], fatal
+        check_sealed(rig, zygote.export(rig))
+
+
+@pytest.mark.parametrize("fatal", [23, 40])
+def test_42_killed_again_and_again(make_rig: Any, zygote: Zygote, fatal: int) -> None:
+    """Each run gets only so many steps further: resuming itself is resumed."""
+    rig = make_rig(rows=150)
+    for _ in range(100):
+        answer = zygote.export(rig, fatal=fatal)
+        wrong, _ = work_problems(rig.root)
+        assert wrong == []
+        if answer["status"] == 0:
+            break
+        # A seal is begun from its start, so the last steps need a longer life.
+        fatal += 2
+    check_sealed(rig, answer)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_41_killed_at_random_under_random_faults(tmp_path: Path, zygote: Zygote, seed: int) -> None:
+    told = storm(tmp_path, kills=5, faults=0.3, seed=seed, rows=300, zygote=zygote)
+    assert told.violations == []
+    assert told.kills >= 5
+    assert told.faults > 50
