@@ -44,8 +44,8 @@ $(VENV)/.for-demo: pyproject.toml | $(BIN)/python
 	@$(PIP) install --editable '.[validators]'
 	@touch $@
 
-# hatchling is there so that tests/test_packaging.py can build a wheel without the network.
+
 $(VENV)/.for-development: pyproject.toml | $(BIN)/python
 	@echo "Installing sfexit and the development tools into $(VENV) …"
-	@$(PIP) install --editable '.[dev]' 'hatchling>=1.25'
+	@$(PIP) install --editable '.[dev]'
 	@touch $@ $(VENV)/.for-demo

@@ -84,7 +84,7 @@ class Journal:
         self._disk = disk
         self._lines = lines
         self._lock = threading.RLock()
-        self._broken: BaseException | None = None
+        self._broken: SfexitError | None = None
         self._path = index
         self._index = _connect(index)
         try:
@@ -153,7 +153,7 @@ class Journal:
         """
         with self._lock:
             if self._broken is not None:
-                raise DiskTrouble("the journal cannot be written any more") from self._broken
+                raise self._broken
             if event == "begun":
                 data = {"journal": _SCHEMA, **data}
             entry: Event = {
@@ -168,7 +168,7 @@ class Journal:
                 self._disk.write(self._handle, line)
                 self._disk.sync(self._handle)
             except BaseException as error:
-                self._broken = error
+                self._broken = _for_the_others(error)
                 # What a failed flush left may be readable and yet not on the disk: nobody is to
                 # find it there and believe it.
                 with contextlib.suppress(OSError):
@@ -176,10 +176,11 @@ class Journal:
                 raise
             try:
                 self._take(entry, line)
+            except sqlite3.Error as error:
+                self._broken = _told(error, self._path)  # the line stands; the next start takes it
+                raise self._broken from error
             except BaseException as error:
-                self._broken = error  # the line stands; the next start applies it
-                if isinstance(error, sqlite3.Error):
-                    raise _told(error, self._path) from error
+                self._broken = _for_the_others(error)
                 raise
             return entry
 
@@ -439,11 +440,20 @@ _DISK_CODES = {
 
 def _told(error: sqlite3.Error, index: Path) -> SfexitError:
     """What an error of SQLite means: trouble with the disk, or a damaged index."""
+    words = " ".join(str(error).split())[:200]  # quick_check speaks in several lines
     code = getattr(error, "sqlite_errorcode", None)
     short = code == sqlite3.SQLITE_IOERR_SHORT_READ  # the file is cut, not the disk sick
     if code is not None and code & 0xFF in _DISK_CODES and not short:
-        return DiskTrouble(f"the journal's index {index} cannot be used: {error}")
-    return ArchiveProblem(f"{index} is damaged ({error}): {RECOVER}")
+        return DiskTrouble(f"the journal's index {index} cannot be used: {words}")
+    return ArchiveProblem(f"{index} is damaged ({words}): {RECOVER}")
+
+
+def _for_the_others(error: BaseException) -> SfexitError:
+    """What threads hear that come to a journal which another one could not write."""
+    if isinstance(error, ArchiveProblem):
+        return error
+    why = error.message if isinstance(error, SfexitError) else type(error).__name__
+    return DiskTrouble(f"the journal cannot be written any more: {why}")
 
 
 def _newer(what: str, version: int) -> str:

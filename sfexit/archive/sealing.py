@@ -226,16 +226,17 @@ def seal(
     if not journal.is_whole():
         raise ArchiveProblem(f"the journal was changed by another program: {RECOVER}")
     prune(bag)
-    payload: list[tuple[str, str, int]] = [
-        (row["path"], row["sha256"], row["bytes"])
-        for row in journal.rows("SELECT path, sha256, bytes FROM file")
-    ]
-    payload += [(page["path"], page["sha256"], page["bytes"]) for page in journal.pages()]
+    payload: list[tuple[str, str, int]] = []
     for relative, data in _written(home, journal, lines, describe, labels, generation):
         final = layout.within(bag, relative)
         disk.make_folder(final.parent)
         write_whole(disk, final, data)
         payload.append((relative, hashlib.sha256(data).hexdigest(), len(data)))
+    payload += [
+        (row["path"], row["sha256"], row["bytes"])
+        for row in journal.rows("SELECT path, sha256, bytes FROM file")
+    ]
+    payload += [(page["path"], page["sha256"], page["bytes"]) for page in journal.pages()]
 
     info = {
         "Source-Organization": labels["organization"],

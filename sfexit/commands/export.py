@@ -20,13 +20,15 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
 @click.command(
     "export",
     epilog=(
-        "\b\nThe org is named by the environment:\n"
+        "\b\nThe org is named by --org, by --sf-cli, or by the environment:\n"
         "  SFEXIT_INSTANCE_URL   https://mycompany.my.salesforce.com, and one of\n"
         "  SFEXIT_ACCESS_TOKEN   a session's token (short-lived; the run stops when it ends)\n"
         "  SFEXIT_ACCESS_TOKEN_FILE   a file (mode 0600) with the token, kept fresh by others\n"
         "  SFEXIT_CLIENT_ID, SFEXIT_CLIENT_SECRET   client credentials of your own app\n"
+        "  SFEXIT_CLIENT_ID, SFEXIT_USERNAME, SFEXIT_PRIVATE_KEY_FILE   JWT bearer\n"
+        "Without any of these: the default org stored by sfexit login.\n"
         "\b\nExamples:\n"
-        "  sfexit export acme-exit\n"
+        "  sfexit export acme-exit --org acme\n"
         "  sfexit export acme-exit --objects Account,Contact\n"
         "  sfexit export acme-exit --api-budget 25% --json > result.json\n"
         "\b\nExit codes: 0 complete, 3 sealed but incomplete, 4 sign-in, 5 refused before the\n"

@@ -146,7 +146,8 @@ def command(
             "Which app? Give --client-id or set SFEXIT_CLIENT_ID to the consumer key of your "
             "external client app (docs/external-client-app.md tells how to make one)."
         )
-    where = SANDBOX if sandbox else _setting(instance_url, "SFEXIT_INSTANCE_URL") or PRODUCTION
+    named = _setting(instance_url, "SFEXIT_LOGIN_URL") or _setting(None, "SFEXIT_INSTANCE_URL")
+    where = SANDBOX if sandbox else named or PRODUCTION
     login_at = Origin.parse(where, allow_hosts=hosts)
     store = open_store()
     if alias is not None:
@@ -372,9 +373,14 @@ def _keep(
     if before is not None:
         try:
             stored.revoke(store, before, allow_hosts=hosts, ca_bundle=ca_bundle)
-            store.forget_secrets(before)
-        except (SfexitError, stored.VaultTrouble) as problem:
-            _say(f"The sign-in that was stored as {org.alias} before could not be ended: {problem}")
+        except SfexitError as problem:
+            _say(
+                f"The sign-in stored as {org.alias} before could not be ended in its org: {problem}"
+            )
+        try:
+            store.remove(before)
+        except stored.VaultTrouble as trouble:
+            _say(f"The key ring keeps an older entry of {org.alias} ({trouble}).")
     return kept
 
 

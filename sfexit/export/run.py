@@ -32,6 +32,7 @@ from sfexit.errors import (
     DiskTrouble,
     Interrupted,
     OrgRefused,
+    Paused,
     SfexitError,
     Transient,
     UsageProblem,
@@ -495,6 +496,7 @@ class _Run:
             except Transient as fault:
                 if not last:
                     return None
+                self._insist_on_org(fault)
                 line = reader.failed(entry, fault)
             self._log.record("outcome", **line.as_event())
         except Interrupted:
@@ -504,6 +506,18 @@ class _Run:
             return None
         self._tally.object_finished(line.object, line.outcome, line.rows or 0)
         return line
+
+    def _insist_on_org(self, fault: Transient) -> None:
+        """An object only fails while the org answers; when it does not, the run waits for it."""
+        try:
+            orgs.limits(self._client)
+        except OrgRefused:
+            return
+        except Transient as silence:
+            raise Paused(
+                f"the org does not answer any more ({silence.message.rstrip('.')}): run the same "
+                "command again when it does. Progress is kept"
+            ) from fault
 
     def _settle(self, entry: ObjectEntry) -> LedgerLine | None:
         if entry.name not in self._named:
@@ -574,6 +588,7 @@ class _Run:
             whole = False
             self._tally.note(f"{path} was changed or removed by another program; it is made again")
             self._make_again(reader, path)
+        whole = self._describe_again(reader) and whole
         fields = {
             row["name"]: json.loads(row["fields"])
             for row in self._log.rows("SELECT name, fields FROM object WHERE fields IS NOT NULL")
@@ -615,6 +630,20 @@ class _Run:
                 self._log.record("outcome", **_audited(lines[name], found).as_event())
         return whole
 
+    def _describe_again(self, reader: Reader) -> bool:
+        """Every object that was described has its describe in the bag; True when all is well."""
+        there = {row["path"] for row in self._log.rows("SELECT path FROM file")}
+        whole = True
+        for row in self._log.rows("SELECT name FROM object WHERE fields IS NOT NULL"):
+            if layout.describe_path(reader.names[row["name"]]) in there:
+                continue
+            try:
+                reader.description(row["name"])
+            except OrgRefused as refusal:
+                whole = False
+                reader.reread(row["name"], f"its describe was lost and is refused now ({refusal})")
+        return whole
+
     def _audit_one(self, name: str, header: list[str]) -> audit.ObjectAudit | None:
         if self._stop.is_set():
             raise Interrupted("the run was asked to stop")
@@ -630,10 +659,6 @@ class _Run:
             reader.names.update(self._safe_names())
         elif relative in (layout.ORGANIZATION, layout.IDENTITY, layout.LIMITS):
             self._about_the_org()
-        else:
-            describes = {layout.describe_path(safe): name for name, safe in reader.names.items()}
-            if relative in describes:
-                reader.description(describes[relative])
 
     def _seal(self, reader: Reader, organization: dict[str, Any]) -> SealedBag:
         self._tally.phase("Sealing")

@@ -1,1 +1,25 @@
-"""What the signed-in user cannot see, and which permission lifts it."""
+"""What the running user cannot see of an org, before anything is read.
+
+`look` asks and classifies; its result goes to reports, to the ledger and into the archive.
+"""
+
+from sfexit.preflight.ledger import annotate, ledger_lines
+from sfexit.preflight.look import look, look_closer
+from sfexit.preflight.permission_set import package_xml, permission_set_xml
+from sfexit.preflight.questions import Questions
+from sfexit.preflight.sight import BlindSpot, HiddenObject, Permission, Sight, refusals_for_strict
+
+__all__ = [
+    "BlindSpot",
+    "HiddenObject",
+    "Permission",
+    "Questions",
+    "Sight",
+    "annotate",
+    "ledger_lines",
+    "look",
+    "look_closer",
+    "package_xml",
+    "permission_set_xml",
+    "refusals_for_strict",
+]

@@ -1,7 +1,7 @@
 """The permissions that show data, by their names in Setup and in the API.
 
 Names and labels are those of the object UserPermissionAccess (Object Reference Field List,
-"UserPermissionAccess" and "PermissionSet", documentation release 262); what each one shows is
+"UserPermissionAccess" and "PermissionSet", API 67.0); what each one shows is
 said by the page named in `source`. Plain data: no asking here.
 """
 

@@ -1,7 +1,7 @@
 """Asking an org many small things in few calls.
 
-A composite request counts as one call, whatever it holds: 25 parts, of which 5 may be queries
-(REST API guide, "Composite Request Body"). An answer of 200 may hold refusals of single parts.
+A composite request counts as one call, whatever it holds (`salesforce.composite`), so questions
+are packed together. A refusal is an answer here: what could not be asked must end as unknown.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from sfexit.catalog import Description
-from sfexit.errors import DamagedAnswer, OrgRefused, OutcomeUnknown, Transient
+from sfexit.errors import DamagedAnswer, OrgRefused, Transient
 from sfexit.redaction import printable
+from sfexit.salesforce import composite
 from sfexit.salesforce.client import Client, encode_query
 from sfexit.salesforce.describe import check_api_name, parse_description
-
-PARTS = 25
-QUERIES = 5
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Reply:
     """What came back. `status` is 0 when no answer could be had at all."""
 
     status: int
-    body: Any = None
+    content: bytes = b""
     code: str = ""
     reason: str = ""
 
@@ -51,16 +50,24 @@ class Reply:
         code = self.code or (f"HTTP {self.status}" if self.status else "no answer")
         return printable(f"{code}: {self.reason}", 300)
 
+    @cached_property
+    def body(self) -> dict[str, Any]:
+        """The answer as an object; empty when it is none."""
+        try:
+            parsed = json.loads(self.content) if self.ok else None
+        except (ValueError, RecursionError):
+            parsed = None
+        return parsed if isinstance(parsed, dict) else {}
+
     @property
     def rows(self) -> list[dict[str, Any]]:
         """The records of a query."""
-        listed = self.body.get("records") if isinstance(self.body, dict) else None
-        return [row for row in listed or () if isinstance(row, dict)]
+        return objects(self.body.get("records"))
 
     @property
     def total(self) -> int | None:
         """The org's count of a query."""
-        size = self.body.get("totalSize") if isinstance(self.body, dict) else None
+        size = self.body.get("totalSize")
         return size if isinstance(size, int) and not isinstance(size, bool) else None
 
 
@@ -80,6 +87,18 @@ def text(row: dict[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
+def objects(listed: Any) -> list[dict[str, Any]]:
+    """The objects among the members of a list; none when it is no list."""
+    return [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+
+
+def answered(rows: list[dict[str, Any]]) -> Reply:
+    """A good reply that holds these rows."""
+    reply = Reply(200)
+    reply.__dict__["body"] = {"records": rows, "totalSize": len(rows), "done": True}
+    return reply
+
+
 class Questions:
     """Asks through one client, packing questions together; remembers descriptions."""
 
@@ -92,13 +111,10 @@ class Questions:
         """The replies, in the order of the questions; never raises OrgRefused."""
         replies: dict[int, Reply] = {}
         for batch in _batches(questions):
-            if self._packing and len(batch) > 1:
-                packed = self._composite([questions[i] for i in batch])
-                if packed is not None:
-                    replies.update(zip(batch, packed, strict=True))
-                    continue
-            for i in batch:
-                replies[i] = self._alone(questions[i])
+            packed = self._packed([questions[i] for i in batch]) if len(batch) > 1 else None
+            if packed is None:
+                packed = [self._alone(questions[i]) for i in batch]
+            replies.update(zip(batch, packed, strict=True))
         return [replies[i] for i in range(len(questions))]
 
     def one(self, question: Question) -> Reply:
@@ -112,111 +128,88 @@ class Questions:
     def tooling_objects(self) -> frozenset[str] | None:
         """The names of the Tooling API's objects; None when they cannot be had."""
         reply = self._alone(Question("/tooling/sobjects"))
-        listed = reply.body.get("sobjects") if isinstance(reply.body, dict) else None
-        if not reply.ok or not isinstance(listed, list):
+        if not reply.ok or not isinstance(reply.body.get("sobjects"), list):
             return None
-        return frozenset(
-            item["name"]
-            for item in listed
-            if isinstance(item, dict) and isinstance(item.get("name"), str)
-        )
+        return frozenset(text(one, "name") for one in objects(reply.body["sobjects"]))
 
     def more(self, reply: Reply) -> Reply:
         """The reply with the rows of its further pages. A refused page is a refused reply."""
-        rows = reply.rows
+        link = reply.body.get("nextRecordsUrl")
+        if not isinstance(link, str):
+            return reply
+        rows = list(reply.rows)
         seen: set[str] = set()
-        page = reply
-        while page.ok and isinstance(page.body, dict) and page.body.get("nextRecordsUrl"):
-            link = str(page.body["nextRecordsUrl"])
+        while isinstance(link, str):
             if link in seen:
                 return Reply(0, reason="the org gave the same page twice")
             seen.add(link)
             page = self._get(self.client.anchor(link))
-            rows = rows + page.rows
-        if not page.ok:
-            return page
-        return Reply(reply.status, {**reply.body, "records": rows, "nextRecordsUrl": None})
+            if not page.ok:
+                return page
+            rows += page.rows
+            link = page.body.get("nextRecordsUrl")
+        return answered(rows)
 
     def learn(self, names: Iterable[str]) -> None:
         """Describe the objects that are not known yet; those refused stay unknown."""
         wanted = [name for name in dict.fromkeys(names) if name not in self.descriptions]
-        self.keep(wanted, self.ask([describe(name) for name in wanted]))
-
-    def keep(self, names: Sequence[str], replies: Sequence[Reply]) -> None:
-        """Remember the descriptions among the replies."""
-        for name, reply in zip(names, replies, strict=True):
+        for name, reply in zip(wanted, self.ask([describe(n) for n in wanted]), strict=True):
             if reply.ok:
                 try:
-                    self.descriptions[name] = parse_description(json.dumps(reply.body).encode())
+                    self.descriptions[name] = parse_description(reply.content)
                 except DamagedAnswer:
                     continue
 
-    def _composite(self, questions: Sequence[Question]) -> list[Reply] | None:
-        client = self.client
-        body = {
-            "allOrNone": False,
-            "compositeRequest": [
-                {"method": "GET", "url": client.base + one.path, "referenceId": f"q{i}"}
-                for i, one in enumerate(questions)
-            ],
-        }
-
-        def once() -> Any:
-            try:
-                return client.send_once("POST", f"{client.base}/composite", body)
-            except OutcomeUnknown as fault:  # it holds nothing but GETs: asking twice is harmless
-                raise Transient(fault.message) from fault
-
-        try:
-            answer = client.retried(once, "POST /composite")
-        except OrgRefused:
-            self._packing = False  # an org without composite: one by one from now on
+    def _packed(self, questions: Sequence[Question]) -> list[Reply] | None:
+        """All by one call; None from an org that does not take composite requests."""
+        if not self._packing:
             return None
-        parts = answer.get("compositeResponse") if isinstance(answer, dict) else None
-        if not isinstance(parts, list):
-            raise DamagedAnswer("The answer to a composite request has no list of parts.")
-        by_reference = {
-            part.get("referenceId"): part for part in parts if isinstance(part, dict)
-        }
-        return [
-            self._part(by_reference.get(f"q{i}"), question) for i, question in enumerate(questions)
-        ]
+        paths = [self.client.base + one.path for one in questions]
+        try:
+            parts = composite.ask(self.client, paths)
+        except OrgRefused:
+            self._packing = False
+            return None
+        return [self._part(*pair) for pair in zip(questions, parts, strict=True)]
 
-    def _part(self, part: dict[str, Any] | None, question: Question) -> Reply:
-        status = part.get("httpStatusCode") if part is not None else None
-        if part is None or not isinstance(status, int) or status >= 500:
+    def _part(self, question: Question, part: composite.Part) -> Reply:
+        error = part.refusal(f"GET {question.path.partition('?')[0]}")
+        if error is None:
+            return Reply(part.status, part.body)
+        if isinstance(error, OrgRefused) and error.code != "PROCESSING_HALTED":
+            return _refused(error)
+        if isinstance(error, (OrgRefused, Transient)):
             return self._alone(question)  # a passing fault of one part
-        body = part.get("body")
-        if 200 <= status < 300:
-            return Reply(status, body)
-        first = body[0] if isinstance(body, list) and body else body
-        told = first if isinstance(first, dict) else {}
-        code, reason = text(told, "errorCode"), text(told, "message")
-        if code == "PROCESSING_HALTED":
-            return self._alone(question)
-        return Reply(status, body, printable(code, 60), printable(reason, 300))
+        raise error
 
     def _alone(self, question: Question) -> Reply:
         return self._get(self.client.base + question.path)
 
     def _get(self, path: str) -> Reply:
         try:
-            return Reply(200, self.client.get_json(path))
+            return Reply(200, self.client.get_bytes(path))
         except OrgRefused as refused:
-            return Reply(refused.status, None, refused.code, printable(refused.reason, 300))
+            return _refused(refused)
         except Transient as fault:
-            return Reply(0, None, "", printable(fault.message, 300))
+            return Reply(0, reason=printable(fault.message, 300))
+
+
+def _refused(error: OrgRefused) -> Reply:
+    return Reply(error.status, code=error.code, reason=printable(error.reason, 300))
 
 
 def _batches(questions: Sequence[Question]) -> list[list[int]]:
     """Numbers of questions, packed so that few requests carry them all."""
     batches: list[list[int]] = []
     queries: list[int] = []
-    for i, question in enumerate(questions):
+    # Queries first: they are the scarce places, and the rest fills up what they leave.
+    for i in sorted(range(len(questions)), key=lambda i: not questions[i].is_query):
+        is_query = questions[i].is_query
         fitting = (
             b
             for b, batch in enumerate(batches)
-            if len(batch) < PARTS and (not question.is_query or queries[b] < QUERIES)
+            if len(batch) < composite.MOST_PARTS
+            and (not is_query or queries[b] < composite.MOST_QUERIES)
         )
         place = next(fitting, None)
         if place is None:
@@ -224,5 +217,5 @@ def _batches(questions: Sequence[Question]) -> list[list[int]]:
             queries.append(0)
             place = len(batches) - 1
         batches[place].append(i)
-        queries[place] += question.is_query
+        queries[place] += is_query
     return batches

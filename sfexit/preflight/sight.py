@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from sfexit.redaction import printable
+
 SCHEMA = "sfexit-sight/1"
 
 HELD, MISSING, UNKNOWN = "held", "missing", "unknown"
@@ -43,6 +45,11 @@ class BlindSpot:
     remedy: str
     evidence: str
     certainty: str
+
+
+def unknown_spot(kind: str, what: str, permission: str, remedy: str, evidence: str) -> BlindSpot:
+    """A check that could not be made, of the whole org."""
+    return BlindSpot(kind, "", "", what, permission, remedy, printable(evidence, 300), UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,18 @@ from sfexit.catalog import ObjectEntry
 #: private_folders  readable, but a plain query hides rows in private folders
 #: versions         readable, but a plain query may hide versions
 KINDS = frozenset(
-    "no_data covered by_metadata by_parent external rest uncounted private_folders versions".split()
+    {
+        "no_data",
+        "covered",
+        "by_metadata",
+        "by_parent",
+        "external",
+        "rest",
+        "uncounted",
+        "private_folders",
+        "versions",
+    }
+)
 )
 
 

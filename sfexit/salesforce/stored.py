@@ -220,11 +220,7 @@ class Store:
         private_file.make_folder(self._folder / FOLDER)
         org = replace(org, key=secrets.token_hex(8))
         with self.lock(org):
-            if not grant:
-                org = replace(org, place="none")
-            else:
-                org = replace(org, place=self._keep(org, grant))
-                self._keep_access(org, access_token)
+            org = replace(org, place=self._keep_all(org, grant, access_token))
             with self._changing() as index:
                 index.orgs[org.alias] = org
                 if default or index.default not in index.orgs:
@@ -302,6 +298,17 @@ class Store:
         self._keep_access(org, token)
 
     # --- inside ---
+
+    def _keep_all(self, org: StoredOrg, grant: Grant, access_token: Secret | None) -> str:
+        """Keep what a sign-in brought; says where it is."""
+        if not grant and access_token is None:
+            return "none"
+        org = replace(org, place=self._keep(org, grant))
+        self._keep_access(org, access_token)
+        if not grant and self.access_token(org) is None:  # nothing else to be signed in with
+            org = replace(org, place="file")
+            self._keep_access(org, access_token)
+        return org.place
 
     def _keep(self, org: StoredOrg, grant: Grant) -> str:
         text = json.dumps(

@@ -6,6 +6,7 @@ HTTP framing closed cleanly. So bodies are read as they came and unpacked by `gz
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import ssl
 import time
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -98,7 +100,8 @@ def transmit(
     *,
     ca_bundle: str | None = None,
 ) -> requests.Response:
-    """Send one request, body unread, redirects not followed. Raises what `requests` raises.
+    """Send one request, body unread, redirects not followed. Raises what `requests` raises, and
+    UsageProblem for a proxy address that is none.
 
     Proxies come from the environment, except on the loopback, where a proxy would only be shown
     the session. Certificates are always checked.
@@ -110,6 +113,7 @@ def transmit(
     else:
         settings = session.merge_environment_settings(prepared.url or "", {}, True, verify, None)
         proxies, verify = settings["proxies"], settings["verify"] or True
+        _check_proxy(requests.utils.select_proxy(prepared.url or "", proxies))
     return session.send(
         prepared,
         stream=True,
@@ -117,6 +121,32 @@ def transmit(
         verify=verify,
         proxies=proxies,
     )
+
+
+def _check_proxy(address: str | None) -> None:
+    """Raise UsageProblem for a proxy that cannot be used, without repeating its password.
+
+    `requests` would fail with errors of several kinds that quote the whole address.
+    """
+    if not address:
+        return
+    try:
+        parts = urlsplit(address if "://" in address else f"http://{address}")
+        usable = parts.hostname is not None and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    else:
+        if parts.scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
+            raise UsageProblem(
+                "The proxy named in the environment is a SOCKS proxy, which needs another "
+                "package: install PySocks beside sfexit, or name an HTTP proxy in HTTPS_PROXY."
+            )
+        usable = usable and parts.scheme in ("http", "https", "socks5", "socks5h", "socks4")
+    if not usable:
+        raise UsageProblem(
+            "The proxy address in HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) is not a web address; it "
+            "should look like http://proxy.example:8080."
+        )
 
 
 def check_ca_bundle(path: str, setting: str = "--ca-bundle") -> None:
@@ -157,16 +187,6 @@ def network_fault(error: Exception, what: str) -> Transient | SignInProblem | Us
         return SignInProblem(_about_certificate(certificate.verify_code, what))
     if _first_cause(error, ssl_match_hostname.CertificateError) is not None:
         return SignInProblem(_about_certificate(_WRONG_HOST, what))
-    if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return UsageProblem(
-            "The proxy address in HTTPS_PROXY (or HTTP_PROXY, ALL_PROXY) is not a web address; it "
-            "should look like http://proxy.example:8080."
-        )
-    if isinstance(error, requests.exceptions.InvalidSchema) and "SOCKS" in str(error):
-        return UsageProblem(
-            "The proxy named in the environment is a SOCKS proxy, which needs another package: "
-            "install PySocks beside sfexit, or name an HTTP proxy in HTTPS_PROXY."
-        )
     if isinstance(error, requests.exceptions.ProxyError):
         return _proxy_fault(error, what)
     if isinstance(error, OSError) and "CA certificate bundle" in str(error):

@@ -4,9 +4,26 @@ Written from Salesforce's published documentation and importing nothing from the
 so that it is a second, independent reading of the protocol.
 """
 
+from .doubts import Doubts
 from .faults import Fault, FaultPlan
 from .org import SimulatedOrg
-from .pace import Pace
+from .pace import REAL, Pace
 from .server import LogEntry, SimulatedServer, serve
+from .strange import Strange
+from .visibility import RestrictionRule, SimulatedUser, clerk
 
-__all__ = ["Fault", "FaultPlan", "LogEntry", "Pace", "SimulatedOrg", "SimulatedServer", "serve"]
+__all__ = [
+    "REAL",
+    "Doubts",
+    "Fault",
+    "FaultPlan",
+    "LogEntry",
+    "Pace",
+    "RestrictionRule",
+    "SimulatedOrg",
+    "SimulatedServer",
+    "SimulatedUser",
+    "Strange",
+    "clerk",
+    "serve",
+]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import re
 import secrets
 import time
 from collections.abc import Iterator
@@ -76,12 +77,20 @@ class ResultPage:
         """The CSV text, block by block."""
         delimiter = DELIMITERS[self.job.delimiter]
         end = LINE_ENDINGS[self.job.line_ending]
-        if self.count or self.job.selection.org.bulk_empty_header:
+        selection = self.job.selection
+        doubts = selection.org.org.doubts
+        if self.count or selection.org.bulk_empty_header:
             yield self.header().encode()
-        for rows in self.job.selection.chunks(self.ordinal, self.count):
-            lines = self.job.selection.lines(rows, delimiter)
-            lines.append("")
-            yield end.join(lines).encode()
+        left = self.count
+        for rows in selection.chunks(self.ordinal, self.count):
+            lines = selection.lines(rows, delimiter)
+            left -= len(rows)
+            if left or doubts.final_line_end:
+                lines.append("")
+            text = end.join(lines)
+            if doubts.bulk_datetime != "Z":  # only whole quoted moments end in this
+                text = re.sub(r'(\d\dT\d\d:\d\d:\d\d\.\d{3})Z"', r'\1+0000"', text)
+            yield text.encode()
 
 
 def _stamp(moment: float) -> str:

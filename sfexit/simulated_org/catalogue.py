@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from .definitions import definition_objects
+from .permissions import permission_objects
+from .refusals import refused
 from .schema import READ_ONLY, Refusal, SObject, make
 
 
@@ -119,7 +122,7 @@ def standard_objects() -> list[SObject]:
             Description textarea(32000)
             OwnerId ref(User) required
             HasOptedOutOfEmail boolean
-            Secret_Code__c encryptedstring
+            Secret_Code__c encryptedstring gen=secret
             """,
             weight=0.18,
         ),
@@ -835,31 +838,8 @@ def _odd() -> list[SObject]:
                 ("CommunityId",),
             ),
         ),
-        _catalogue(
-            "EntityDefinition",
-            "4ie",
-            """
-            DurableId string(80) gen=entities required
-            QualifiedApiName string(70) gen=entities required
-            Label string(80) gen=entities name
-            KeyPrefix string(3) gen=null
-            IsQueryable boolean
-            """,
-            "",
-            fixed=0,
-        ),
-        _catalogue(
-            "FieldDefinition",
-            "4fe",
-            """
-            DurableId string(160) gen=fields:durable required
-            QualifiedApiName string(70) gen=fields:name
-            EntityDefinitionId ref(EntityDefinition) gen=fields:entity rel=EntityDefinition
-            DataType string(80) gen=fields:type
-            """,
-            "EntityDefinitionId,DurableId",
-            fixed=0,
-        ),
+        *definition_objects(refused),
+        *permission_objects(),
         _catalogue(
             "PicklistValueInfo",
             "4pv",

@@ -7,12 +7,16 @@ import random
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from . import columns as col
 from .columns import Column, Value
 from .csvtext import cell
 from .ids import IdSpace
 from .schema import Field, SObject
+
+if TYPE_CHECKING:
+    from .definitions import FieldRows
 
 #: Rows are dated up to this moment, so that data never depends on the day it is made.
 AS_OF = 1_777_593_600  # 2026-05-01T00:00:00Z
@@ -56,6 +60,7 @@ class Table:
         self.archived = round(rows * sobject.archived_share)
         self.changes = self.first_changes = Changes()
         self._columns: dict[str, Column] = {}
+        self._given: list[dict[str, Value]] | None = None
         span = YEARS if not self.archived else int(365 * 86_400 / (1 - sobject.archived_share)) + 1
         self.span = span
         #: Creation times rise with the row number, so that date windows are row ranges.
@@ -77,8 +82,17 @@ class Table:
             column = self._columns[name] = self._build(found)
         return column
 
+    def give(self, rows: list[dict[str, Value]]) -> None:
+        """Set the rows: what they do not name is made up for system fields, else null."""
+        self._given = rows
+        self.rows = len(rows)
+        self._columns = {}
+
     def _build(self, f: Field) -> Column:
         from .generators import build
+
+        if self._given is not None and (not f.system or f.name in (self._given or [{}])[0]):
+            return col.Pool([row.get(f.name) for row in self._given] or [None])
 
         return build(self, f)
 
@@ -200,12 +214,30 @@ class Tables:
         rng = random.Random(f"{seed}:instance")
         self.instance = rng.choice("abcdefghkmnprstw") + rng.choice("ABCDEFGHKLMNPQRSTUVWXYZ")
         self._full = {o.name: o for o in objects}
+        #: The objects of the org, without those only the Tooling API has.
+        self.everything = list(objects)
+        self._field_rows: dict[str, FieldRows] = {}
         self.tables = {o.name: Table(self, o, rows[o.name]) for o in objects}
         self._by_prefix: dict[str, list[Table]] = {}
         for table in self.tables.values():
             self._by_prefix.setdefault(table.sobject.id_prefix, []).append(table)
         for group in self._by_prefix.values():
             group.sort(key=lambda t: t.sobject.id_base)
+
+    def add(self, sobject: SObject) -> None:
+        """A table of an object that is not in Describe Global."""
+        self._full[sobject.name] = sobject
+        table = self.tables[sobject.name] = Table(self, sobject, 0)
+        self._by_prefix.setdefault(sobject.id_prefix, []).append(table)
+
+    def field_rows(self, name: str) -> FieldRows:
+        """Rows of FieldDefinition or EntityParticle."""
+        rows = self._field_rows.get(name)
+        if rows is None:
+            from .definitions import FieldRows
+
+            rows = self._field_rows[name] = FieldRows(self, name)
+        return rows
 
     def full(self, name: str) -> SObject:
         """The object with every field it ever had."""

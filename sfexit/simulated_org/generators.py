@@ -10,11 +10,11 @@ from . import columns as col
 from . import wordlists as w
 from .columns import Column, Value
 from .data import AS_OF, DELETED_EVERY, DELETED_PHASE, PRIMES, Table, java_double
+from .definitions import EntityColumn, FieldColumn
 from .dirty import DIRTY_LONG, DIRTY_SHORT
 from .schema import Field
 
 DAY = 86_400
-
 
 #: Every org has users nobody logs in as; their profile cannot be read.
 SYSTEM_USERS: dict[str, tuple[Value, Value]] = {
@@ -336,24 +336,90 @@ def _durable(table: Table, f: Field, rng: random.Random, argument: str) -> Colum
     return col.Template(argument or "Account.", lambda i: f"{i:05d}")
 
 
-def _entities(table: Table, f: Field, rng: random.Random, _: str) -> Column:
-    return col.Pool(list(table.org.tables))
+def _entity(table: Table, f: Field, rng: random.Random, what: str) -> Column:
+    return EntityColumn(table.org, what)
 
 
-def _fields(table: Table, f: Field, rng: random.Random, what: str) -> Column:
-    """One row for each field of each object, hidden and dropped ones too."""
-    out: list[Value] = []
-    for name, other in table.org.tables.items():
-        for one in other.sobject.fields:
-            out.append(
-                {
-                    "durable": f"{name}.{one.name}",
-                    "name": one.name,
-                    "entity": name,
-                    "type": one.type,
-                }[what]
-            )
-    return col.Pool(out)
+def _field(table: Table, f: Field, rng: random.Random, what: str) -> Column:
+    return FieldColumn(table.org, table.sobject.name, what)
+
+
+def _secret(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return _pool(rng, lambda: f"KD-{rng.randint(10000, 99999)}-{rng.randint(1000, 9999)}", f)
+
+
+def _each(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    return col.Pool(list(argument.split(",")))
+
+
+def _rate(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    rates: list[Value] = [java_double(round(rng.uniform(0.2, 9), 6)) for _ in range(11)]
+    return col.Pool(["1.0", *rates])
+
+
+def _first_only(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool(["true"] + ["false"] * (table.rows - 1))
+
+
+def _month(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    ahead = int(argument or 0)
+    days: list[Value] = []
+    for i in range(max(table.rows, 1)):
+        n = i // max(1, table.rows // 12) + ahead
+        days.append(f"{2025 + n // 12}-{n % 12 + 1:02d}-01")
+    return col.Pool(days)
+
+
+def _currency_code(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool([rng.choice(f.values) for _ in range(61)])
+
+
+def _is_person(i: int) -> bool:
+    return i % 10 == 3  # every tenth account is a person account
+
+
+def _person_flag(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return col.Pool(["true" if _is_person(i) else "false" for i in range(10)])
+
+
+class _Twin(Column):
+    """The contact that is the other half of a person account."""
+
+    def __init__(self, contacts: Table) -> None:
+        self.contacts = contacts
+
+    def value(self, i: int) -> Value:
+        row = i // 10
+        return self.contacts.ids.at(row) if _is_person(i) and row < self.contacts.rows else None
+
+
+class _IsTwin(Column):
+    """True for contacts that are the other half of a person account."""
+
+    def __init__(self, accounts: Table) -> None:
+        self.accounts = accounts
+
+    def value(self, i: int) -> Value:
+        return "true" if i * 10 + 3 < self.accounts.rows else "false"
+
+
+def _person_contact(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return _Twin(table.org.tables["Contact"])
+
+
+def _person_twin(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return _IsTwin(table.org.tables["Account"])
+
+
+def _person_part(table: Table, f: Field, rng: random.Random, part: str) -> Column:
+    makers: dict[str, Column] = {
+        "last": _last(table, f, rng, ""),
+        "first": _first(table, f, rng, ""),
+        "email": _email(table, f, rng, ""),
+        "date": col.Pool([f"19{n:02d}-04-{n % 28 + 1:02d}" for n in range(40, 99)]),
+        "word": col.Pool([rng.choice(w.SUBJECT) for _ in range(31)]),
+    }
+    return col.Mostly(makers[part], 10, 3)
 
 
 Maker = Callable[[Table, Field, random.Random, str], Column]
@@ -361,21 +427,31 @@ _BY_GEN: dict[str, Maker] = {
     "address": _address,
     "company": _company,
     "const": _const,
+    "currency_code": _currency_code,
     "day": _day,
     "dirty": _dirty,
     "durable": _durable,
     "email": _email,
-    "entities": _entities,
+    "each": _each,
+    "entity": _entity,
     "every": _every,
-    "fields": _fields,
+    "field": _field,
     "false": _false,
     "first": _first,
+    "first_only": _first_only,
     "hash": _hash,
     "large": _large,
     "last": _last,
+    "month": _month,
     "null": _null,
     "person": _person,
+    "person_contact": _person_contact,
+    "person_flag": _person_flag,
+    "person_part": _person_part,
+    "person_twin": _person_twin,
     "product": _numbered(w.PRODUCT),
+    "rate": _rate,
+    "secret": _secret,
     "seq": _sequence,
     "short": _alias,
     "size": _size,

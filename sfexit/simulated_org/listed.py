@@ -247,7 +247,8 @@ _SPECIAL: dict[str, str] = {
     "EventBusSubscriber": "ExternalId string(18)\nTopic string(80)\nPosition int",
     "EventLogFile": "EventType string(40)\nLogDate datetime\nLogFile base64 required\n"
     "LogFileLength double(18,0)\nInterval string(40)",
-    "FeedAttachment": "FeedEntityId ref(FeedItem) rel=\nType picklist(generic)\nRecordId string(18)",
+    "FeedAttachment": "FeedEntityId ref(FeedItem) rel=\nType picklist(generic)\n"
+    "RecordId string(18)",
     "FeedItem": "ParentId ref(Account,Case,User) rel=Parent\nBody textarea(10000)\n"
     "RelatedRecordId ref(ContentVersion) rel=",
     "FieldHistoryArchive": "FieldHistoryType string(120)\nParentId string(18)\n"
@@ -340,7 +341,17 @@ _ROWS = {
     "ContactFeed": 4,
     "CampaignHistory": 3,
 }
-_OWN_ID = {"Account", "Campaign", "Case", "Contact", "Lead", "Opportunity", "User", "Asset", "Order"}
+_OWN_ID = {
+    "Account",
+    "Campaign",
+    "Case",
+    "Contact",
+    "Lead",
+    "Opportunity",
+    "User",
+    "Asset",
+    "Order",
+}
 
 
 def lines(name: str) -> list[list[str]]:
@@ -397,7 +408,7 @@ def _fields(name: str, flags: frozenset[str], queryable: bool, kind: str, parent
         elif "replicateable" not in flags:
             fields += _SETUP
     fields += special
-    if "DurableId" not in known and not ("retrieveable" in flags) and "createable" not in flags:
+    if "DurableId" not in known and "retrieveable" not in flags and "createable" not in flags:
         fields.append(_one("DurableId string(160) gen=durable required"))
         known.add("DurableId")
     taken = known | {f.name for f in fields}

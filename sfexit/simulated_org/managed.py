@@ -180,7 +180,8 @@ def _odd_kinds() -> list[SObject]:
                 "Knowledge__kav",
                 "ka1",
                 "KnowledgeArticleId ref(KnowledgeArticle) rel=\nOwnerId ref(User) required\n"
-                "Title string(255) gen=subject name required\nUrlName string(255) gen=seq:article-\n"
+                "Title string(255) gen=subject name required\n"
+                "UrlName string(255) gen=seq:article-\n"
                 "Summary textarea(1000)\nArticleNumber string(10) gen=seq:0\n"
                 "PublishStatus picklist(publish_status) required\nIsLatestVersion boolean\n"
                 "VersionNumber int\nLanguage string(5) gen=const:en_US required\n"

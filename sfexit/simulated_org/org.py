@@ -7,16 +7,22 @@ import threading
 import time
 from bisect import insort
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 
 from .bulk import BulkJobs, new_secret
 from .catalogue import standard_objects
 from .data import AS_OF, Changes, Table, Tables
+from .doubts import Doubts
 from .errors import ApiError
 from .ids import IdSpace
+from .permissions import tooling_objects, write_permissions
 from .query import Cursors
-from .schema import COMPOUND, Field, Refusal, SObject
+from .schema import COMPOUND, Field, SObject
+from .strange import Strange
+from .visibility import RestrictionRule, SimulatedUser, ToolingView, View
 
 SESSION_SECONDS = 2 * 3600
 OLDEST_VERSION, NEWEST_VERSION = 31, 68
@@ -35,7 +41,8 @@ def plan_rows(objects: list[SObject], rows: int, only: str | None = None) -> dic
     # catalogue rows are schema, not data: they come on top of the rows asked for
     catalogue = {
         "EntityDefinition": len(objects),
-        "FieldDefinition": sum(len(o.fields) for o in objects),
+        "FieldDefinition": 0,  # known only when asked for
+        "EntityParticle": 0,
     }
     weighted = [o for o in objects if o.fixed is None and o.name != "User" and o.weight]
     left = max(rows - sum(out.values()), len(weighted))
@@ -68,13 +75,16 @@ class SimulatedOrg:
     """A Salesforce org made of arithmetic; see ``serve`` to put it behind HTTP.
 
     ``rows`` is the number of data rows over all objects; with ``one_object`` nearly all of them
-    are rows of that object. ``clock`` gives epoch seconds and rules sessions, quota, locators and
-    job results. ``bulk_job_delay_polls`` is how many polls find a job InProgress before it is
-    complete. ``hidden_fields`` maps objects to fields the running user may not see.
+    are rows of that object. ``clock`` gives epoch seconds and rules sessions, quota, locators
+    and job results. ``bulk_job_delay_polls`` is how many polls find a job InProgress before it
+    is complete. ``hidden_fields`` maps objects to fields the running user may not see.
     ``query_all_files`` is the permission Query All Files. ``per_app_usage`` (such as
-    ``17/250(appName=x)``) adds that part to the usage header. ``bulk_empty_header=False`` leaves
-    the header line out of results without rows. ``shape`` is ``crm`` (some 60 objects) or ``full`` (a grown org's 1,400).
-    ``read_only`` changes nothing yet: no org accepts changes to records.
+    ``17/250(appName=x)``) adds that part to the usage header. ``bulk_empty_header=False``
+    leaves the header line out of results without rows. ``shape`` is ``crm`` (some 60 objects)
+    or ``full`` (a grown org's 1,400). ``read_only`` changes nothing yet: no org accepts changes
+    to records. ``doubts`` settles open questions, ``strange`` switches features on,
+    ``restriction_rules`` cut rows out, and every ``foreign_library_every``-th file lies in a
+    library only Query All Files opens.
     """
 
     def __init__(
@@ -101,6 +111,10 @@ class SimulatedOrg:
         client_secret: str = "simulated-secret",  # noqa: S107 (opens nothing real)
         objects: list[SObject] | None = None,
         shape: str = "crm",
+        doubts: Doubts | None = None,
+        strange: Strange | None = None,
+        restriction_rules: Sequence[RestrictionRule] = (),
+        foreign_library_every: int = 0,
     ) -> None:
         self.seed = seed
         self.clock = clock
@@ -109,18 +123,31 @@ class SimulatedOrg:
         self.bulk_list_rows = bulk_list_rows
         self.bulk_job_delay_polls = bulk_job_delay_polls
         self.bulk_jobs_per_day = bulk_jobs_per_day
-        self.bulk_empty_header = bulk_empty_header
         self.per_app_usage = per_app_usage
         self.rest_page_rows = rest_page_rows
         self.api_daily_limit = api_daily_limit
         self.session_seconds = session_seconds
         self.read_only = read_only
         self.query_all_files = query_all_files
+        self.doubts = doubts if doubts is not None else Doubts()
+        self.bulk_empty_header = bulk_empty_header and self.doubts.empty_result_has_header
+        self.strange = strange if strange is not None else Strange()
+        self.restriction_rules = list(restriction_rules)
+        self.foreign_library_every = foreign_library_every
+        self.blocking_policies: list[str] = []
+        self._users: dict[str, SimulatedUser] = {}
+        self._views: dict[str, View] = {}
+        self._acting = threading.local()
         self.client_id = client_id
         self.client_secret = client_secret
         self.lock = threading.RLock()
-        catalogue = objects if objects is not None else shaped(shape)
+        catalogue = self.strange.applied(objects if objects is not None else shaped(shape))
         self.tables = Tables(seed, catalogue, plan_rows(catalogue, rows, one_object))
+        for name in ("FieldDefinition", "EntityParticle"):
+            if name in self.tables.tables:
+                self.tables.tables[name].rows = self.tables.field_rows(name).total
+        for extra in tooling_objects():
+            self.tables.add(extra)
         self._schema = {o.name.lower(): o for o in catalogue}
         self._gone: dict[str, set[str]] = {}
         self._children: dict[str, list[tuple[str, Field]]] | None = None
@@ -137,6 +164,7 @@ class SimulatedOrg:
         self.calls = 0
         self.access_token = self.new_session()
         self.refresh_token = self._new_refresh()
+        write_permissions(self)
         for name, fields in (hidden_fields or {}).items():
             for field_name in fields:
                 self.drop_field(name, field_name)
@@ -147,16 +175,94 @@ class SimulatedOrg:
         """Server time in epoch seconds."""
         return self.clock()
 
+    # -- users --------------------------------------------------------------------------
+
+    @property
+    def default_user(self) -> SimulatedUser:
+        """Whom the first sessions belong to: an administrator."""
+        return self._default_user(self.query_all_files)
+
+    @lru_cache(maxsize=2)  # noqa: B019 (the org lives as long as its server)
+    def _default_user(self, query_all_files: bool) -> SimulatedUser:
+        return SimulatedUser("Integration", query_all_files=query_all_files)
+
+    def sign_in(self, user: SimulatedUser) -> str:
+        """A session of this user; the access token. The org's own tokens stay what they are."""
+        with self.lock:
+            token = f"{self.organization_id[:15]}!AQ{new_secret()}"
+            self._tokens[token] = self.now()
+            self._users[token] = user
+            self._views.setdefault(user.name, View(self, user))
+            if self._views[user.name].user is not user:
+                self._views[user.name] = View(self, user)
+            write_permissions(self)
+            return token
+
+    @property
+    def users(self) -> list[SimulatedUser]:
+        """Everybody who ever signed in, the default user first."""
+        known = {self.default_user.name: self.default_user}
+        known |= {name: view.user for name, view in self._views.items() if name not in known}
+        return list(known.values())
+
+    def place_of(self, user: SimulatedUser) -> int:
+        """The user's place in ``users``."""
+        return [u.name for u in self.users].index(user.name)
+
+    def user_of(self, token: str) -> SimulatedUser:
+        """Whose session an access token is."""
+        return self._users.get(token) or self.default_user
+
+    def view(self, user: SimulatedUser | None = None) -> View:
+        """The org as a user sees it."""
+        user = user or self.default_user
+        known = self._views.get(user.name)
+        if known is None or known.user != user:
+            known = self._views[user.name] = View(self, user)
+        return known
+
+    def acting(self) -> View:
+        """The org as the user of the request at hand sees it."""
+        view: View | None = getattr(self._acting, "view", None)
+        return view or self.view()
+
+    @contextmanager
+    def acting_as(self, user: SimulatedUser) -> Iterator[View]:
+        """While a request of this user is answered."""
+        before = getattr(self._acting, "view", None)
+        self._acting.view = self.view(user)
+        try:
+            yield self._acting.view
+        finally:
+            self._acting.view = before
+
+    def tooling_view(self, view: View) -> View:
+        """The same user's sight by way of the Tooling API."""
+        return ToolingView(self, view.user)
+
+    def private_folders(self) -> set[str]:
+        """Ids of report and dashboard folders that are somebody's own."""
+        folders = self.tables.tables.get("Folder")
+        if folders is None:
+            return set()
+        kinds = folders.column("AccessType")
+        return {folders.ids.at(k) for k in range(folders.rows) if kinds.value(k) == "Hidden"}
+
     # -- schema -------------------------------------------------------------------------
 
     @property
     def objects(self) -> list[str]:
         """Names in Describe Global."""
-        return [o.name for o in self._schema.values()]
+        return self.acting().objects
+
+    @property
+    def schema(self) -> dict[str, SObject]:
+        """All objects by lower-case name, whoever looks."""
+        return self._schema
 
     def sobject(self, name: str) -> SObject | None:
         """An object as the running user sees it, by name in any case."""
-        return self._schema.get(name.lower())
+        return self.acting().sobject(name)
 
     def usage(self) -> str:
         """The value of ``Sforce-Limit-Info``."""
@@ -177,14 +283,6 @@ class SimulatedOrg:
                         found.setdefault(target, []).append((o.name, f))
             self._children = found
         return self._children.get(name, [])
-
-    def refusal(self, sobject: SObject, version: float) -> Refusal | None:
-        """The filter this object demands, if it does for this user and version."""
-        if sobject.name == "ContentDocumentLink" and self.query_all_files and version >= 59.0:
-            return None  # Object Reference, ContentDocumentLink: Query All Files, 59.0 and later
-        if sobject.refusal is not None and sobject.refusal.limit_instead is not None:
-            return None  # View All Data
-        return sobject.refusal
 
     def drop_field(self, name: str, field_name: str) -> None:
         """A field is deleted (or hidden from the user) from now on."""

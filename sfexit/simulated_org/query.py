@@ -12,15 +12,18 @@ from typing import TYPE_CHECKING, Any
 from .columns import Value
 from .data import java_double, json_value
 from .errors import ApiError
+from .ids import to18
 from .schema import COMPOUND, NUMERIC, Field
 from .select import Rows, Selection, Source, resolve, select
 from .soql import Item
 
 if TYPE_CHECKING:
     from .org import SimulatedOrg
+    from .visibility import View
 
 LOCATOR_SECONDS = 2 * 86_400  # Limits quick reference, API Query Cursor Limits
 GROUP_ROWS = 2000
+DEFINITION_ROWS = 2000  # of the metadata catalogues: there is no second page
 
 
 @dataclass
@@ -233,9 +236,11 @@ class Cursors:
         self.org = org
         self._open: OrderedDict[str, _Cursor] = OrderedDict()
 
-    def first(self, text: str, everything: bool, version: str, options: str) -> bytes:
-        """The first page of a query."""
-        s = select(self.org, text, everything, float(version))
+    def first(
+        self, text: str, everything: bool, version: str, options: str, view: View | None = None
+    ) -> bytes:
+        """The first page of a query, as the user of the request (or ``view``) sees it."""
+        s = select(view or self.org, text, everything, float(version))
         if any(i.kind in ("subquery", "typeof") for i in s.query.items):
             raise ApiError(
                 400,
@@ -248,6 +253,13 @@ class Cursors:
             return _aggregate(s)
         batch = min(self.org.rest_page_rows, s.sobject.page_rows, _wish(options))
         reified = s.sobject.refusal is not None and s.sobject.refusal.reified
+        if reified and s.count > DEFINITION_ROWS:
+            raise ApiError(
+                400,
+                "EXCEEDED_ID_LIMIT",
+                f"{s.sobject.name} does not support queryMore(), use LIMIT to restrict the results "
+                "to a single batch",
+            )
         if reified or s.count <= batch:
             return _page(s.count, True, None, records_json(s, 0, s.count, version))
         stem = "0r8" + secrets.token_hex(6) + "AQ"
@@ -298,27 +310,51 @@ def _wish(options: str) -> int:
     return 2000
 
 
-def row_json(org: SimulatedOrg, name: str, record_id: str, fields: str, version: str) -> bytes:
-    """One record by id (REST API guide, sObject Rows)."""
-    sobject = org.sobject(name)
-    found = org.tables.locate(record_id)
-    if sobject is None or found is None or found[0].sobject.name != sobject.name:
-        raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
-    table, row = found
-    if table.deleted(table.changes, row):
-        raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
-    names = (
-        [n.strip() for n in fields.split(",") if n.strip()]
-        if fields
-        else [f.name for f in sobject.fields]
-    )
+def rows_json(
+    whose: SimulatedOrg | View, name: str, ids: Sequence[str], fields: Sequence[str], version: str
+) -> list[str | None]:
+    """Records by id as JSON texts, in the order asked for; None where there is none to see."""
     from .soql import Query
 
+    org = whose.acting()
+    sobject = org.sobject(name)
+    if sobject is None:
+        raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
     query = Query("")
+    names = list(fields) or [f.name for f in sobject.fields]
     sources = [resolve(org, sobject, query, n, 0) for n in names]
-    s = Selection(org, query, sobject, table, table.changes, True, sources)
-    s.start, s.count = row, 1
-    return records_json(s, 0, 1, version)[0].encode()
+    table = org.tables.tables[sobject.name]
+    changes = table.changes
+    seen = org.row_check(sobject, "")
+    out: list[str | None] = []
+    for record_id in ids:
+        found = org.tables.locate(to18(record_id) or "")
+        if found is None or found[0] is not table or table.deleted(changes, found[1]):
+            out.append(None)
+            continue
+        row = found[1]
+        if seen is not None and not seen([row])[0]:
+            out.append(None)
+            continue
+        s = Selection(org, query, sobject, table, changes, True, sources)
+        s.start, s.count = row, 1
+        out.append(records_json(s, 0, 1, version)[0])
+    return out
+
+
+def row_json(
+    whose: SimulatedOrg | View, name: str, record_id: str, fields: str, version: str
+) -> bytes:
+    """One record by id (REST API guide, sObject Rows)."""
+    org = whose.acting()
+    names = [n.strip() for n in fields.split(",") if n.strip()]
+    text = rows_json(org, name, [record_id], names, version)[0]
+    if text is None:
+        found = org.tables.locate(to18(record_id) or "")
+        if found is not None and found[0].deleted(found[0].changes, found[1]):
+            raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
+        raise ApiError(404, "NOT_FOUND", "The requested resource does not exist")
+    return text.encode("utf-8", "surrogatepass")
 
 
 def as_text(value: Any) -> bytes:

@@ -15,14 +15,42 @@ _UNSUPPORTED = "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION"
 
 #: 400 INVALIDENTITY in Bulk, fine by REST.
 NOT_IN_BULK = frozenset(
-    """AcceptedEventRelation AccountBrandShare AccountFeed AssetFeed AttachedContentNote CaseStatus
-    CaseTeamMember CaseTeamRole CaseTeamTemplate CaseTeamTemplateMember CaseTeamTemplateRecord
-    ChannelProgramLevelShare ContractStatus DeclinedEventRelation EventWhoRelation
-    FieldSecurityClassification KnowledgeArticle KnowledgeArticleVersion
-    KnowledgeArticleVersionHistory KnowledgeArticleViewStat KnowledgeArticleVoteStat OrderStatus
-    PartnerRole RecentlyViewed ServiceAppointmentStatus ShiftStatus SolutionStatus TaskPriority
-    TaskStatus TaskWhoRelation UndecidedEventRelation WorkOrderLineItemStatus WorkOrderStatus
-    WorkStepStatus""".split()
+    {
+        "AcceptedEventRelation",
+        "AccountBrandShare",
+        "AccountFeed",
+        "AssetFeed",
+        "AttachedContentNote",
+        "CaseStatus",
+        "CaseTeamMember",
+        "CaseTeamRole",
+        "CaseTeamTemplate",
+        "CaseTeamTemplateMember",
+        "CaseTeamTemplateRecord",
+        "ChannelProgramLevelShare",
+        "ContractStatus",
+        "DeclinedEventRelation",
+        "EventWhoRelation",
+        "FieldSecurityClassification",
+        "KnowledgeArticle",
+        "KnowledgeArticleVersion",
+        "KnowledgeArticleVersionHistory",
+        "KnowledgeArticleViewStat",
+        "KnowledgeArticleVoteStat",
+        "OrderStatus",
+        "PartnerRole",
+        "RecentlyViewed",
+        "ServiceAppointmentStatus",
+        "ShiftStatus",
+        "SolutionStatus",
+        "TaskPriority",
+        "TaskStatus",
+        "TaskWhoRelation",
+        "UndecidedEventRelation",
+        "WorkOrderLineItemStatus",
+        "WorkOrderStatus",
+        "WorkStepStatus",
+    }
 )
 
 #: Metadata catalogues, and the columns one of which must be filtered (none: a list works).
@@ -231,10 +259,25 @@ for _name, _limit in (
 BIG: dict[str, tuple[str, ...]] = {
     "FieldHistoryArchive": ("FieldHistoryType", "ParentId", "CreatedDate"),
     **dict.fromkeys(
-        """ApiAnomalyEventStore ApiEvent BulkApiResultEventStore CredentialStuffingEventStore
-        FileEventStore IdentityProviderEventStore IdentityVerificationEvent LightningUriEvent
-        ListViewEvent LoginAsEvent LoginEvent LogoutEvent PermissionSetEventStore
-        ReportAnomalyEventStore ReportEvent SessionHijackingEventStore UriEvent""".split(),
+        [
+            "ApiAnomalyEventStore",
+            "ApiEvent",
+            "BulkApiResultEventStore",
+            "CredentialStuffingEventStore",
+            "FileEventStore",
+            "IdentityProviderEventStore",
+            "IdentityVerificationEvent",
+            "LightningUriEvent",
+            "ListViewEvent",
+            "LoginAsEvent",
+            "LoginEvent",
+            "LogoutEvent",
+            "PermissionSetEventStore",
+            "ReportAnomalyEventStore",
+            "ReportEvent",
+            "SessionHijackingEventStore",
+            "UriEvent",
+        ],
         ("EventDate", "EventIdentifier"),
     ),
 }

@@ -11,13 +11,16 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from . import composite, tooling
 from .authorization import CODE_GRANT, JWT_GRANT, Authorization
 from .bulk import Job, ResultPage
 from .errors import ApiError, not_found
+from .limits import limits, record_counts
 from .org import NEWEST_VERSION, OLDEST_VERSION, SimulatedOrg
 from .query import as_text, row_json
 from .soql import parse
 from .translations import language_of
+from .visibility import SimulatedUser
 
 JSON_TYPE = "application/json;charset=UTF-8"
 SEASONS = ("Spring", "Summer", "Winter")
@@ -123,6 +126,23 @@ class Routes:
                 ("GET", "query.more", v + r"/query/(?P<locator>[\w-]+)", self.query_more),
                 ("POST", "composite", v + "/composite", self.composite),
                 ("POST", "composite.batch", v + "/composite/batch", self.composite_batch),
+                ("POST", "composite.graph", v + "/composite/graph", self.composite_graph),
+                ("GET", "collection", v + r"/composite/sobjects/(?P<name>\w+)", self.collection),
+                ("POST", "collection", v + r"/composite/sobjects/(?P<name>\w+)", self.collection),
+                ("GET", "tooling.sobjects", v + "/tooling/sobjects", self.tooling_global),
+                (
+                    "GET",
+                    "tooling.describe",
+                    v + r"/tooling/sobjects/(?P<name>\w+)/describe",
+                    self.tooling_describe,
+                ),
+                ("GET", "tooling.query", v + "/tooling/query", self.tooling_query),
+                (
+                    "GET",
+                    "tooling.more",
+                    v + r"/tooling/query/(?P<locator>[\w-]+)",
+                    self.tooling_more,
+                ),
                 ("POST", "bulk.create", v + "/jobs/query", self.bulk_create),
                 ("GET", "bulk.list", v + "/jobs/query", self.bulk_list),
                 ("GET", "bulk.poll", v + r"/jobs/query/(?P<job>\w+)", self.bulk_poll),
@@ -159,9 +179,9 @@ class Routes:
     def object_of(self, endpoint: str, request: Request, parts: dict[str, str]) -> str:
         """The object a request is about, for the fault selectors."""
         try:
-            if endpoint in ("describe", "basic", "row"):
+            if endpoint in ("describe", "basic", "row", "collection", "tooling.describe"):
                 return parts["name"]
-            if endpoint in ("query", "queryall"):
+            if endpoint in ("query", "queryall", "tooling.query"):
                 return parse(request.params.get("q", "")).object
             if endpoint == "query.more":
                 return self.org.cursors.object_of(parts["locator"])
@@ -182,12 +202,37 @@ class Routes:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() not in ("bearer", "oauth") or not self.org.token_valid(token.strip()):
             raise ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
+        request.token = token.strip()
         if endpoint == "userinfo":
             return
+        user = self.org.user_of(request.token)
+        if not user.api_enabled:  # REST API guide, Status Codes; SOAP API guide, ExceptionCode
+            raise ApiError(
+                403, "API_DISABLED_FOR_ORG", "The REST API is not enabled for this user or org."
+            )
+        self._policies(endpoint, user)
         if self.org.used() >= self.org.api_daily_limit:
             raise ApiError(403, "REQUEST_LIMIT_EXCEEDED", "TotalRequests Limit exceeded.")
         if endpoint != "composite.batch":  # there each subrequest counts, not the whole
             self.org.count_call()
+
+    def _policies(self, endpoint: str, user: SimulatedUser) -> None:
+        """Transaction security: a blocking policy on an event (Object Reference,
+        TransactionSecurityPolicy); the text is the policy's default message."""
+        if user.exempt_from_policies:
+            return
+        asked = {
+            "ApiEvent": ("query", "queryall", "query.more", "tooling.query"),
+            "BulkApiResultEventStore": ("bulk.results", "bulk.pages"),
+        }
+        for event in self.org.blocking_policies:
+            if endpoint in asked.get(event, ()):
+                raise ApiError(
+                    403,
+                    "TXN_SECURITY_NO_ACCESS",
+                    "The operation you requested was blocked due to a security policy your org "
+                    "has enabled. Contact your administrator.",
+                )
 
     def answer(
         self, endpoint: str, handler: Handler | None, request: Request, parts: dict[str, str]
@@ -197,7 +242,8 @@ class Routes:
             self.admit(endpoint, request)
         except ApiError as error:
             return error_answer(error)
-        return self.handle(endpoint, handler, request, parts)
+        with self.org.acting_as(self.org.user_of(request.token)):
+            return self.handle(endpoint, handler, request, parts)
 
     def handle(
         self, endpoint: str, handler: Handler | None, request: Request, parts: dict[str, str]
@@ -213,7 +259,8 @@ class Routes:
                         "UNSUPPORTED_API_VERSION",
                         f"API version {version} is not supported any more",
                     )
-                if number > NEWEST_VERSION or number != int(number):
+                newest = NEWEST_VERSION if self.org.doubts.version_68 else NEWEST_VERSION - 1
+                if number > newest or number != int(number):
                     raise not_found()
             if handler is None:
                 self._refuse_writes(request)
@@ -245,7 +292,7 @@ class Routes:
         return _json(
             [
                 {"label": release_label(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
-                for n in range(OLDEST_VERSION, NEWEST_VERSION + 1)
+                for n in range(OLDEST_VERSION, NEWEST_VERSION + self.org.doubts.version_68)
             ]
         )
 
@@ -365,7 +412,7 @@ class Routes:
     def resources(self, request: Request, version: str) -> Answer:
         """``GET /services/data/vXX.0/``."""
         base = f"/services/data/v{version}"
-        names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite")
+        names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite", "tooling")
         return _json(
             {n: f"{base}/{n}" for n in names}
             | {"identity": f"{request.base_url}/id/{self.org.organization_id}/{self.org.user_id}"}
@@ -373,7 +420,8 @@ class Routes:
 
     def describe_global(self, request: Request, version: str) -> Answer:
         """``GET /sobjects``."""
-        objects = [o.summary(version) for n in self.org.objects if (o := self.org.sobject(n))]
+        view, language = self.org.acting(), self._language(request)
+        objects = [o.summary(version, language) for n in view.objects if (o := view.sobject(n))]
         return _json({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 
     def describe(self, request: Request, version: str, name: str) -> Answer:
@@ -381,9 +429,16 @@ class Routes:
         sobject = self.org.sobject(name)
         if sobject is None:
             raise not_found()
-        children = [child_text(n, f.name) for n, f in self.org.children(sobject.name)]
-        language = language_of(request.headers.get("Accept-Language", ""))
-        return Answer(200, sobject.describe_text(version, children, language))
+        shows = self.org.acting().shows
+        children = [child_text(n, f.name) for n, f in self.org.children(sobject.name) if shows(n)]
+        return Answer(200, sobject.describe_text(version, children, self._language(request)))
+
+    def _language(self, request: Request) -> str:
+        """The language of labels: asked for, or the user's own, or the org's."""
+        own = self.org.acting().user.language
+        if own == "en_US":
+            own = self.org.strange.language
+        return language_of(request.headers.get("Accept-Language", ""), own)
 
     def basic(self, request: Request, version: str, name: str) -> Answer:
         """``GET /sobjects/X``."""
@@ -399,47 +454,12 @@ class Routes:
 
     def limits(self, request: Request, version: str) -> Answer:
         """``GET /limits``."""
-        org = self.org
-        left = max(0, org.api_daily_limit - org.used())
-
-        def pair(most: int, remaining: int | None = None) -> dict[str, int]:
-            return {"Max": most, "Remaining": most if remaining is None else remaining}
-
-        return _json(
-            {
-                "ConcurrentAsyncGetReportInstances": pair(200),
-                "ConcurrentSyncReportRuns": pair(20),
-                "DailyApiRequests": pair(org.api_daily_limit, left),
-                "DailyAsyncApexExecutions": pair(250_000),
-                "DailyBulkApiBatches": pair(15_000),
-                "DailyBulkV2QueryFileStorageMB": pair(976_562),
-                "DailyBulkV2QueryJobs": pair(
-                    org.bulk_jobs_per_day, org.bulk_jobs_per_day - org.jobs.made_today()
-                ),
-                "DataStorageMB": pair(20_480, 9_000),
-                "FileStorageMB": pair(40_960, 31_000),
-                "HourlyODataCallout": pair(1000),
-                "SingleEmail": pair(5000),
-            }
-        )
+        return _json(limits(self.org, self.org.acting()))
 
     def record_count(self, request: Request, version: str) -> Answer:
-        """``GET /limits/recordCount``: cached, without deleted, archived and companion rows."""
+        """``GET /limits/recordCount``."""
         wanted = request.params.get("sObjects")
-        names = [n.strip() for n in wanted.split(",")] if wanted else self.org.objects
-        out = []
-        for name in names:
-            sobject = self.org.sobject(name)
-            if sobject is None or not sobject.queryable or sobject.associate or sobject.big:
-                continue
-            table = self.org.tables.tables[sobject.name]
-            out.append(
-                {
-                    "name": sobject.name,
-                    "count": table.visible_before(table.first_changes, table.rows),
-                }
-            )
-        return _json({"sObjects": out})
+        return _json(record_counts(self.org, self.org.acting(), wanted))
 
     # -- query --------------------------------------------------------------------------
 
@@ -464,50 +484,64 @@ class Routes:
 
     # -- composite ----------------------------------------------------------------------
 
-    def _sub(self, request: Request, method: str, url: str) -> tuple[str, Answer]:
-        path, _, query = url.partition("?")
-        inner = Request(
-            method, url, unquote(path), query, request.headers, b"", request.base_url, request.token
-        )
-        endpoint, handler, parts = self.match(inner)
-        return endpoint, self.handle(endpoint, handler, inner, parts)
+    def _sender(self, request: Request, each_counts: bool = False) -> composite.Send:
+        def send(method: str, url: str, body: bytes, headers: dict[str, str]) -> tuple[int, bytes]:
+            path, _, query = url.partition("?")
+            merged = {**request.headers, **{k.lower(): v for k, v in headers.items()}}
+            known = type(request.headers)(merged)  # type: ignore[call-arg]
+            inner = Request(
+                method, url, unquote(path), query, known, body, request.base_url, request.token
+            )
+            if each_counts:
+                self.org.count_call()
+            endpoint, handler, parts = self.match(inner)
+            answer = self.handle(endpoint, handler, inner, parts)
+            return answer.status, answer.text()
+
+        return send
 
     def composite(self, request: Request, version: str) -> Answer:
-        """``POST /composite``: 25 parts, of them five queries; counts as one call."""
-        parts = (request.json() or {}).get("compositeRequest", [])
-        if len(parts) > 25:
-            raise ApiError(400, "PROCESSING_HALTED", "Limit exceeded: 25 subrequests")
-        if sum("/query" in p.get("url", "") for p in parts) > 5:
-            raise ApiError(400, "PROCESSING_HALTED", "Limit exceeded: 5 query subrequests")
-        out = []
-        for part in parts:
-            _, answer = self._sub(request, part.get("method", "GET"), part.get("url", ""))
-            out.append(
-                {
-                    "body": json.loads(answer.text() or b"null"),
-                    "httpHeaders": {},
-                    "httpStatusCode": answer.status,
-                    "referenceId": part.get("referenceId"),
-                }
-            )
-        return _json({"compositeResponse": out})
+        """``POST /composite``: counts as one call."""
+        return Answer(200, composite.composite(request.json(), self._sender(request)))
+
+    def composite_graph(self, request: Request, version: str) -> Answer:
+        """``POST /composite/graph``: counts as one call."""
+        return Answer(200, composite.graph(request.json(), self._sender(request)))
 
     def composite_batch(self, request: Request, version: str) -> Answer:
-        """``POST /composite/batch``: 25 parts, each of them counts."""
-        parts = (request.json() or {}).get("batchRequests", [])
-        if len(parts) > 25:
-            raise ApiError(400, "LIMIT_EXCEEDED", "Limit exceeded: 25 subrequests")
-        out = []
-        for part in parts:
-            url = part.get("url", "")
-            if not url.startswith("/services/data/"):
-                url = "/services/data/" + url.lstrip("/")
-            self.org.count_call()
-            _, answer = self._sub(request, part.get("method", "GET"), url)
-            out.append(
-                {"statusCode": answer.status, "result": json.loads(answer.text() or b"null")}
-            )
-        return _json({"hasErrors": any(r["statusCode"] >= 400 for r in out), "results": out})
+        """``POST /composite/batch``: each subrequest counts."""
+        send = self._sender(request, each_counts=True)
+        return Answer(200, composite.batch(request.json(), version, send))
+
+    def collection(self, request: Request, version: str, name: str) -> Answer:
+        """``GET`` and ``POST /composite/sobjects/X``."""
+        body = request.json() if request.method == "POST" else None
+        view = self.org.acting()
+        text = composite.collection(view, name, version, request.method, request.params, body)
+        return Answer(200, text)
+
+    # -- tooling ------------------------------------------------------------------------
+
+    def tooling_global(self, request: Request, version: str) -> Answer:
+        """``GET /tooling/sobjects``."""
+        return _json(tooling.describe_global(self.org, version))
+
+    def tooling_describe(self, request: Request, version: str, name: str) -> Answer:
+        """``GET /tooling/sobjects/X/describe``."""
+        return Answer(200, tooling.describe(self.org, name, version))
+
+    def tooling_query(self, request: Request, version: str) -> Answer:
+        """``GET /tooling/query?q=``."""
+        text = request.params.get("q")
+        if text is None:
+            raise ApiError(400, "MALFORMED_QUERY", "A query string has to be specified")
+        view = self.org.acting()
+        options = request.headers.get("Sforce-Query-Options", "")
+        return Answer(200, tooling.query(self.org, view, text, version, options))
+
+    def tooling_more(self, request: Request, version: str, locator: str) -> Answer:
+        """``GET /tooling/query/{locator}``."""
+        return Answer(200, self.org.cursors.next(locator, version))
 
     # -- bulk ---------------------------------------------------------------------------
 

@@ -19,6 +19,7 @@ from .soql import Condition, Expression, Group, Item, Query, located, parse
 
 if TYPE_CHECKING:
     from .org import SimulatedOrg
+    from .visibility import View
 
 BLOCK = 2000
 NAME_FIELDS = (
@@ -59,7 +60,7 @@ class Source:
 class Selection:
     """The outcome of checking a statement against the org."""
 
-    org: SimulatedOrg
+    org: View
     query: Query
     sobject: SObject
     table: Table
@@ -71,6 +72,7 @@ class Selection:
     ascending: bool = True
     start: int = 0
     count: int = 0
+    limit_works: bool = False
 
     # -- rows ---------------------------------------------------------------------------
 
@@ -104,6 +106,10 @@ class Selection:
         """Values of one column for some rows."""
         table, changes = self.table, self.changes
         out = self._pick(rows, lambda i, n: table.block(changes, source.path[0].name, i, n))
+        name = self.sobject.name
+        if len(source.path) == 1 and self.org.masks(name, source.field):
+            masked, f = self.org.masked, source.field
+            return [masked(name, f, k, v) for k, v in zip(rows, out, strict=True)]
         for before, step in zip(source.path, source.path[1:], strict=False):
             if before.ref == ("EntityDefinition",) and step.name in (
                 "QualifiedApiName",
@@ -122,7 +128,10 @@ class Selection:
             return table.sobject.name
         if self.org.tables.full(table.sobject.name).field(f.name) is None:
             return None
-        return table.value(table.changes, f.name, row)
+        value = table.value(table.changes, f.name, row)
+        if self.org.masks(table.sobject.name, f):
+            return self.org.masked(table.sobject.name, f, row, value)
+        return value
 
     def _pick(self, rows: Rows, read: Callable[[int, int], list[T]]) -> list[T]:
         if isinstance(rows, range):
@@ -142,7 +151,7 @@ class Selection:
         def read(i: int, n: int) -> list[str]:
             cells = [
                 table.cells(changes, s.path[0].name, i, n)
-                if len(s.path) == 1
+                if len(s.path) == 1 and not self.org.masks(self.sobject.name, s.field)
                 else [cell(v) for v in self.values(s, range(i, i + n))]
                 for s in self.sources
             ]
@@ -154,7 +163,7 @@ class Selection:
 # -- checking -------------------------------------------------------------------------------
 
 
-def find_object(org: SimulatedOrg, query: Query) -> SObject:
+def find_object(org: SimulatedOrg | View, query: Query) -> SObject:
     """The object of FROM, or INVALID_TYPE."""
     sobject = org.sobject(query.object)
     if sobject is None:
@@ -189,7 +198,7 @@ def _no_column(query: Query, at: int, name: str, entity: str) -> ApiError:
     )
 
 
-def resolve(org: SimulatedOrg, sobject: SObject, query: Query, path: str, at: int) -> Source:
+def resolve(org: View, sobject: SObject, query: Query, path: str, at: int) -> Source:
     """A dotted path to the fields along it."""
     parts = path.split(".")
     if (
@@ -236,7 +245,7 @@ def resolve(org: SimulatedOrg, sobject: SObject, query: Query, path: str, at: in
     return Source(".".join([*labels, found.name]), (*steps, found), polymorphic)
 
 
-def _expand(org: SimulatedOrg, sobject: SObject, query: Query) -> list[Source]:
+def _expand(org: View, sobject: SObject, query: Query) -> list[Source]:
     sources: list[Source] = []
     for item in query.items:
         if item.kind == "fields":
@@ -359,14 +368,15 @@ def _refuse_off_index(sobject: SObject, query: Query) -> None:
         raise refused("Only the last filtered index field takes a range")
 
 
-def select(org: SimulatedOrg, text: str, everything: bool, version: float) -> Selection:
+def select(org: SimulatedOrg | View, text: str, everything: bool, version: float) -> Selection:
     """Check a statement and fix the rows it reads (as of now: later changes do not move it)."""
     query = parse(text)
     return bind(org, query, everything, version)
 
 
-def bind(org: SimulatedOrg, query: Query, everything: bool, version: float) -> Selection:
+def bind(whose: SimulatedOrg | View, query: Query, everything: bool, version: float) -> Selection:
     """The same for a parsed statement."""
+    org = whose.acting()
     sobject = find_object(org, query)
     if query.scope and query.scope.lower() not in [s.lower() for s in sobject.scopes]:
         raise ApiError(
@@ -448,19 +458,23 @@ def _choose_rows(s: Selection) -> None:
                     query.text, at, f"field '{source.field.name}' can not be sorted in a query call"
                 ),
             )
-    if query.where is None:
+    seen = s.org.row_check(s.sobject, query.scope)
+    if query.where is None and seen is None:
         natural = _natural(query)
         total = table.total(changes)
         s.count = total if s.everything else table.visible_before(changes, total)
         if not natural:
             s.rows = array("I", [k for rows in s.chunks(0, s.count) for k in rows])
     else:
-        s.rows = _matching(s)
+        s.rows = _matching(s, seen)
         s.count = len(s.rows)
     if query.order_by and s.rows is not None:
         _sort(s)
     if s.sobject.refusal is not None and s.sobject.refusal.reified:
-        return  # Tooling API guide: LIMIT and OFFSET are ignored on these objects
+        if s.sobject.name == "EntityDefinition" and s.org.org.doubts.entity_definition_limit_works:
+            s.limit_works = True
+        else:
+            return  # Tooling API guide: LIMIT and OFFSET are ignored on these objects
     offset = query.offset or 0
     s.start = min(offset, s.count)
     s.count -= s.start
@@ -511,6 +525,8 @@ def _bounds(s: Selection) -> tuple[int, int, set[int] | None]:
     table = s.table
     low, high = 0, table.total(s.changes)
     wanted: set[int] | None = None
+    if s.sobject.name in ("FieldDefinition", "EntityParticle"):
+        low, high = _definition_span(s)
     for c in conjuncts(s.query.where):
         if c.path.lower() != "id" or c.subquery is not None:
             continue
@@ -526,9 +542,30 @@ def _bounds(s: Selection) -> tuple[int, int, set[int] | None]:
     return low, max(high, low), wanted
 
 
-def _matching(s: Selection) -> array[int]:
+def _definition_span(s: Selection) -> tuple[int, int]:
+    """Rows of one object's fields: the catalogues are never read from end to end."""
+    rows = s.org.tables.field_rows(s.sobject.name)
+    for c in conjuncts(s.query.where):
+        path = c.path.lower()
+        names = [v.text for v in c.values if v.kind == "string"]
+        if c.op not in ("=", "in") or not names or c.subquery is not None:
+            continue
+        if path.startswith("entitydefinition"):
+            spans = [rows.span(name) for name in names]
+        elif path in ("durableid", "fielddefinitionid"):
+            spans = [rows.span(name.rpartition(".")[0]) for name in names]
+        else:
+            continue
+        found = [span for span in spans if len(span)]
+        if not found:
+            return 0, 0
+        return min(span.start for span in found), max(span.stop for span in found)
+    return 0, rows.total
+
+
+def _matching(s: Selection, seen: Check | None = None) -> array[int]:
     low, high, wanted = _bounds(s)
-    check = _checker(s, s.query.where)
+    check: Check = _checker(s, s.query.where) if s.query.where is not None else _every
     out: array[int] = array("I")
     table, changes = s.table, s.changes
     limit = None
@@ -545,11 +582,17 @@ def _matching(s: Selection) -> array[int]:
             rows = [k for k in span if not table.hidden(changes, k)]
         if len(rows) == 0:
             continue
+        if seen is not None:
+            rows = [k for k, yes in zip(rows, seen(rows), strict=True) if yes]
         verdict = check(rows)
         out.extend([k for k, yes in zip(rows, verdict, strict=True) if yes])
         if limit is not None and len(out) >= limit:
             return out[:limit]
     return out
+
+
+def _every(rows: Rows) -> list[bool]:
+    return [True] * len(rows)
 
 
 def _checker(s: Selection, where: Expression | None) -> Check:

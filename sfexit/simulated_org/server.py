@@ -230,6 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Vary", "Accept-Encoding")
         wants_gzip = "gzip" in self.headers.get("Accept-Encoding", "").lower()
         wants_gzip = wants_gzip and first(faults, "identity") is None
+        wants_gzip = wants_gzip and self.server.front.org.doubts.pages_compressed
         faults = [f for f in faults if f.kind != "identity"]
         if faults:
             return self._send_spoiled(answer, faults, wants_gzip)

@@ -77,6 +77,8 @@ PICKLISTS = {
     "campaign_status": "Planned, In Progress, Completed, Aborted",
     "salutation": "Mr., Ms., Mrs., Dr., Prof., Mx.",
     "access": "Read, Edit, All",
+    "folder_access": "Public, Hidden, Shared, PublicInternal",
+    "folder_type": "Report, Dashboard, Document, Email",
     "publish_status": "Draft, Online, Archived",
     "share_cause": "Owner, Manual, Rule, Team",
     "colours": "red, green, blue, black",

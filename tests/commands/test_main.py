@@ -12,7 +12,7 @@ import pytest
 from sfexit import errors
 from sfexit.commands import _exit, main
 
-HEAVY = ("requests", "rich", "cryptography", "tenacity", "isal", "pandas", "simple_salesforce")
+HEAVY = ("requests", "rich", "cryptography", "tenacity", "isal", "keyring", "pandas")
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:

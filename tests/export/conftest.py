@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rig import Rig
+
+# Hundreds of homes, each flushed to the disk hundreds of times: in memory where that is possible.
+# The promises about flushing are tested with doubles of the disk, not by waiting for one.
+_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(autouse=True)
@@ -16,11 +22,18 @@ def no_settings_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def make_rig(tmp_path: Path) -> Iterator[Callable[..., Rig]]:
+def fast_folder() -> Iterator[Path]:
+    folder = Path(tempfile.mkdtemp(prefix="sfexit-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def make_rig(fast_folder: Path) -> Iterator[Callable[..., Rig]]:
     rigs: list[Rig] = []
 
     def made(**options: Any) -> Rig:
-        rigs.append(Rig(tmp_path / f"rig{len(rigs)}", **options))
+        rigs.append(Rig(fast_folder / f"rig{len(rigs)}", **options))
         rigs[-1].folder.mkdir()
         return rigs[-1]
 

