@@ -3,7 +3,8 @@
     python bench/real_size.py --rows 2000000
 
 Prints rows a second, CPU, peak memory and API calls of `sfexit export` against a simulated org in a
-process of its own, and then compares every field of every row in the archive with the simulated org's plain truth.
+process of its own, and then compares every field of every row in the archive with the simulated
+org's plain truth.
 """
 
 from __future__ import annotations

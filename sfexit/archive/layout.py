@@ -87,7 +87,8 @@ def describe_path(safe_name: str) -> str:
 def within(root: Path, relative: str) -> Path:
     """`root`/`relative`, sure to lie below `root`. Raises ValueError for anything else."""
     pure = PurePosixPath(relative)
-    if pure.is_absolute() or any(part in ("", ".", "..") for part in pure.parts):
+    odd = "\\" in relative or "\0" in relative
+    if odd or not pure.parts or pure.is_absolute() or ".." in pure.parts:
         raise ValueError(f"not a path inside the archive: {relative!r}")
     return root.joinpath(*pure.parts)
 

@@ -342,7 +342,8 @@ def _tried(draft: StoredOrg, credential: Credential, ca_bundle: str | None) -> S
         instance_url=str(place),
         organization_id=identity.organization_id,
         organization_name=name if isinstance(name, str) else "",
-        username=identity.username or draft.username,
+        # A user named for JWT is what assertions must go on naming, however the org spells it.
+        username=draft.username or identity.username,
     )
 
 

@@ -19,8 +19,10 @@ COMMANDS = {
     "login": ("sfexit.commands.login", "Sign in to an org once and keep the sign-in."),
     "logout": ("sfexit.commands.logout", "End a stored sign-in, in the org and here."),
     "orgs": ("sfexit.commands.orgs", "List the stored sign-ins."),
+    "assess": ("sfexit.commands.assess", "Look at the org before anything is taken."),
     "export": ("sfexit.commands.export", "Take everything out of the org into a sealed archive."),
     "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
+    "simulate": ("sfexit.commands.simulate", "Run the built-in simulated org on its own."),
     "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),
 }
 

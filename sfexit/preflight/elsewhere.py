@@ -98,18 +98,20 @@ PLACES: tuple[Place, ...] = (
 )  # fmt: skip
 
 _LICENCES = (
-    ("UserLicense", "MasterLabel,UsedLicenses,Status"),
-    ("PermissionSetLicense", "MasterLabel,UsedLicenses,Status"),
-    ("PackageLicense", "NamespacePrefix,Status"),
-    ("ExternalDataSource", "DeveloperName,MasterLabel,Type"),
+    ("UserLicense", ("MasterLabel", "Name", "UsedLicenses", "Status")),
+    ("PermissionSetLicense", ("MasterLabel", "DeveloperName", "UsedLicenses", "Status")),
+    ("PackageLicense", ("NamespacePrefix", "Status")),
+    ("ExternalDataSource", ("DeveloperName", "MasterLabel", "Type")),
 )
+#: Objects to describe first, since their columns differ between orgs.
+DESCRIBED = tuple(name for name, _ in _LICENCES)
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What was asked and answered."""
 
-    licences: Mapping[str, int]  # name → used; of those that are used
+    licences: Mapping[str, int | None]  # name → used; None: not told
     namespaces: frozenset[str]
     sources: tuple[str, ...]  # external data sources
     sandboxes: tuple[str, ...] | None
@@ -123,19 +125,25 @@ def ask(
     names = {entry.name for entry in entries}
     wanted = [(name, fields) for name, fields in _LICENCES if name in names]
     replies: dict[str, Reply] = {}
-    asked: list[Question] = [query(f"SELECT {fields} FROM {name}") for name, fields in wanted]  # noqa: S608
+    questions.learn(name for name, _ in wanted)
+    asked: list[Question] = []
+    for name, fields in wanted:
+        known = questions.descriptions.get(name)
+        columns = [one for one in fields if known is None or known.has(one)] or ["Id"]
+        asked.append(query(f"SELECT {','.join(columns)} FROM {name}"))  # noqa: S608
     for (name, _), reply in zip(wanted, questions.ask(asked) if asked else (), strict=True):
         replies[name] = questions.more(reply)
-    refused = {name: reply.refusal for name, reply in replies.items() if not reply.ok}
+    refused = {name: _why(reply) for name, reply in replies.items() if not reply.ok}
     for name, _ in _LICENCES[:3]:
         if name not in names:
             refused[name] = "the object is not there for this user"
-    licences = {}
+    licences: dict[str, int | None] = {}
     for name in ("UserLicense", "PermissionSetLicense"):
         for row in _rows(replies, name):
             used = row.get("UsedLicenses")
-            if isinstance(used, int) and used > 0 and row.get("Status") != "Disabled":
-                licences[printable(text(row, "MasterLabel"), 120)] = used
+            label = text(row, "MasterLabel") or text(row, "Name") or text(row, "DeveloperName")
+            if row.get("Status") != "Disabled" and used != 0:
+                licences[printable(label, 120)] = used if isinstance(used, int) else None
     namespaces = {
         text(row, "NamespacePrefix")
         for row in _rows(replies, "PackageLicense")
@@ -153,7 +161,7 @@ def ask(
         if reply.ok:
             sandboxes = tuple(printable(text(row, "SandboxName"), 60) for row in reply.rows)
         else:
-            refused["SandboxInfo"] = reply.refusal
+            refused["SandboxInfo"] = _why(reply)
     else:
         sandboxes = ()
     return Evidence(licences, frozenset(namespaces - {""}), sources, sandboxes, refused)
@@ -177,7 +185,7 @@ def _sign(
     seen = []
     if place.licences:
         seen += [
-            f"licence {name}: {used:,} in use"
+            f"licence {name}: {f'{used:,} in use' if used is not None else 'use not told'}"
             for name, used in sorted(evidence.licences.items())
             if re.search(place.licences, name, re.IGNORECASE)
         ]
@@ -215,16 +223,16 @@ def _needed(place: Place) -> tuple[str, ...]:
 def _sandboxes(evidence: Evidence) -> Sign:
     if evidence.sandboxes is None:
         why = evidence.refused.get("SandboxInfo", "not asked")
-        state, seen = UNKNOWN, (f"SandboxInfo could not be read ({why})",)
+        state, seen = UNKNOWN, [f"SandboxInfo could not be read ({why})"]
     elif evidence.sandboxes:
         some = ", ".join(evidence.sandboxes[:5])
-        state, seen = SEEN, (f"{len(evidence.sandboxes):,} sandboxes: {some}",)
+        state, seen = SEEN, [f"{len(evidence.sandboxes):,} sandboxes: {some}"]
     else:
-        state, seen = NOT_SEEN, ()
+        state, seen = NOT_SEEN, []
     return Sign(
         "Sandboxes",
         state,
-        seen,
+        tuple(seen),
         "copies of this org, and whatever was made in them since; they go with the contract",
         "export each sandbox whose data you want to keep, by itself",
     )
@@ -255,6 +263,10 @@ def _used(limits: Mapping[str, Any], name: str) -> int:
         return 0
     most, left = entry.get("Max"), entry.get("Remaining")
     return most - left if isinstance(most, int) and isinstance(left, int) and most > left else 0
+
+
+def _why(reply: Reply) -> str:
+    return reply.code or (f"HTTP {reply.status}" if reply.status else "no answer")
 
 
 def _rows(replies: Mapping[str, Reply], name: str) -> list[dict[str, Any]]:

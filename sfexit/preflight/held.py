@@ -135,10 +135,10 @@ def dependencies(
     )
     if not reply.ok:
         return dict(KNOWN_DEPENDENCIES)
-    found: dict[str, list[str]] = {name: list(more) for name, more in KNOWN_DEPENDENCIES.items()}
+    told: dict[str, list[str]] = {}
     for row in asking.more(reply).rows:
         name, required = text(row, "Permission"), text(row, "RequiredPermission")
         # Names of user permissions are words; those of object permissions name the object too.
-        if name.isalnum() and required.isalnum() and required not in found.setdefault(name, []):
-            found[name].append(required)
-    return {name: tuple(more) for name, more in found.items()}
+        if name.isalnum() and required.isalnum():
+            told.setdefault(name, []).append(required)
+    return {**KNOWN_DEPENDENCIES, **{k: tuple(dict.fromkeys(v)) for k, v in told.items()}}

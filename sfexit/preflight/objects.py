@@ -166,10 +166,11 @@ def _lift(name: str, row: Mapping[str, Any], view_all_data: str) -> tuple[str, s
             "Settings)",
             CERTAIN,
         )
+    absent = "if it is not listed there, its feature is off and it holds nothing to see"
     return (
-        f"Read on {shown}",
+        f"Read on {shown}" if view_all_data == HELD else "View All Data",
         "this user has no read access to the object, or its feature is switched off in this org",
         f"give the user Read and View All Records on {shown} in a permission set (Object "
-        "Settings); if it is not listed there, its feature is off and it holds nothing to see",
+        f"Settings){'' if view_all_data == HELD else ', or View All Data'}; {absent}",
         LIKELY,
     )

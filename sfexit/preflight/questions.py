@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import Any
 
 from sfexit.catalog import Description
-from sfexit.errors import DamagedAnswer, OrgRefused, Transient
+from sfexit.errors import DamagedAnswer, OrgRefused, SessionLost, SignInProblem, Transient
 from sfexit.redaction import printable
 from sfexit.salesforce import composite
 from sfexit.salesforce.client import Client, encode_query
@@ -48,7 +48,7 @@ class Reply:
         if self.ok:
             return ""
         code = self.code or (f"HTTP {self.status}" if self.status else "no answer")
-        return printable(f"{code}: {self.reason}", 300)
+        return printable(f"{code}: {' '.join(self.reason.split())}", 300)
 
     @cached_property
     def body(self) -> dict[str, Any]:
@@ -180,6 +180,8 @@ class Questions:
             return _refused(error)
         if isinstance(error, (OrgRefused, Transient)):
             return self._alone(question)  # a passing fault of one part
+        if isinstance(error, SignInProblem) and not isinstance(error, SessionLost):
+            return Reply(0, reason=printable(error.message, 300))
         raise error
 
     def _alone(self, question: Question) -> Reply:
@@ -190,7 +192,9 @@ class Questions:
             return Reply(200, self.client.get_bytes(path))
         except OrgRefused as refused:
             return _refused(refused)
-        except Transient as fault:
+        except SessionLost:
+            raise
+        except (SignInProblem, Transient) as fault:  # a right is missing, or the org is failing
             return Reply(0, reason=printable(fault.message, 300))
 
 

@@ -37,7 +37,6 @@ KINDS = frozenset(
         "versions",
     }
 )
-)
 
 
 @dataclass(frozen=True)

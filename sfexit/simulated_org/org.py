@@ -243,7 +243,7 @@ class SimulatedOrg:
     def private_folders(self) -> set[str]:
         """Ids of report and dashboard folders that are somebody's own."""
         folders = self.tables.tables.get("Folder")
-        if folders is None:
+        if folders is None or folders.sobject.field("AccessType") is None:
             return set()
         kinds = folders.column("AccessType")
         return {folders.ids.at(k) for k in range(folders.rows) if kinds.value(k) == "Hidden"}

@@ -126,6 +126,9 @@ _RULES: dict[str, Refusal] = {
         "requires a filter by CollaborationGroupId or RecordId",
         "Id CollaborationGroupId RecordId",
     ),
+    "ContentBody": Refusal(
+        "INVALID_TYPE_FOR_OPERATION", "entity type ContentBody does not support query"
+    ),
     "ContentDocumentLink": _restriction(
         "ContentDocumentLink",
         "requires a filter by a single Id on ContentDocumentId or LinkedEntityId using the equals "

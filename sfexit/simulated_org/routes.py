@@ -366,17 +366,19 @@ class Routes:
     def userinfo(self, request: Request) -> Answer:
         """``GET /services/oauth2/userinfo``."""
         org, base = self.org, request.base_url
+        who = org.user_of(request.token)
         table = org.tables.tables["User"]
+        user_id = table.ids.at(who.row)
         user = {
-            n: table.value(table.changes, n, 0)
+            n: table.value(table.changes, n, who.row)
             for n in ("Username", "Name", "FirstName", "LastName", "Email")
         }
         org15 = org.organization_id[:15]
         data = f"{base}/services/data/v{{version}}/"
         return _json(
             {
-                "sub": f"{base}/id/{org.organization_id}/{org.user_id}",
-                "user_id": org.user_id,
+                "sub": f"{base}/id/{org.organization_id}/{user_id}",
+                "user_id": user_id,
                 "organization_id": org.organization_id,
                 "preferred_username": user["Username"],
                 "nickname": "integration",
@@ -385,7 +387,11 @@ class Routes:
                 "email_verified": True,
                 "given_name": user["FirstName"],
                 "family_name": user["LastName"],
-                "zoneinfo": "Europe/Berlin",
+                "zoneinfo": who.time_zone,
+                "photos": {"picture": f"{base}/profilephoto/005/F", "thumbnail": f"{base}/t"},
+                "profile": f"{base}/{user_id}",
+                "picture": f"{base}/profilephoto/005/F",
+                "address": {"country": "DE"},
                 "urls": {
                     "enterprise": f"{base}/services/Soap/c/{{version}}/{org15}",
                     "metadata": f"{base}/services/Soap/m/{{version}}/{org15}",
@@ -394,12 +400,20 @@ class Routes:
                     "sobjects": data + "sobjects/",
                     "search": data + "search/",
                     "query": data + "query/",
+                    "recent": data + "recent/",
+                    "tooling_soap": f"{base}/services/Soap/T/{{version}}/{org15}",
+                    "profile": f"{base}/{user_id}",
+                    "feeds": data + "chatter/feeds",
+                    "groups": data + "chatter/groups",
+                    "users": data + "chatter/users",
+                    "feed_items": data + "chatter/feed-items",
+                    "feed_elements": data + "chatter/feed-elements",
                     "tooling_rest": data + "tooling/",
                     "custom_domain": base,
                 },
                 "active": True,
                 "user_type": "STANDARD",
-                "language": "en_US",
+                "language": who.language,
                 "locale": "en_US",
                 "utcOffset": 3600000,
                 "updated_at": "2026-04-01T09:00:00Z",

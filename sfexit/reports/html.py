@@ -1,0 +1,70 @@
+"""One HTML file that needs nothing: no script, no outside address, readable on paper too."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from sfexit.redaction import printable
+
+_STYLE = """
+:root{color-scheme:light dark}
+body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2rem}
+table{border-collapse:collapse;width:100%;margin:.5rem 0}
+th,td{border-bottom:1px solid #8886;padding:.3rem .6rem;text-align:left;vertical-align:top}
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
+.alarm{border-left:.4rem solid #c22;padding:.4rem 1rem;background:#c221}
+.calm{border-left:.4rem solid #282;padding:.4rem 1rem;background:#2821}
+.small{font-size:.85rem;opacity:.8}li{margin:.3rem 0}
+@media print{body{max-width:none;margin:0;font-size:11px}h2{break-after:avoid}
+tr{break-inside:avoid}.alarm,.calm{background:none}}
+"""
+
+
+def text(value: object, limit: int = 1000) -> str:
+    """Any text, safe inside an element or a quoted attribute."""
+    return escape(printable(str(value), limit), quote=True)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; numbers stand to the right."""
+    lines = list(rows)
+    numeric = [
+        bool(lines) and all(isinstance(row[i], (int, float)) or row[i] == "" for row in lines)
+        for i in range(len(heads))
+    ]
+    head = "".join(_cell("th", name, n) for name, n in zip(heads, numeric, strict=True))
+    body = "".join(
+        "<tr>" + "".join(_cell("td", one, n) for one, n in zip(row, numeric, strict=True)) + "</tr>"
+        for row in lines
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _cell(tag: str, value: object, numeric: bool) -> str:
+    shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
+    kind = ' class="n"' if numeric else ""
+    return f"<{tag}{kind}>{text(shown)}</{tag}>"
+
+
+def items(texts: Iterable[str], *, ordered: bool = False) -> str:
+    """A list."""
+    tag = "ol" if ordered else "ul"
+    return f"<{tag}>{''.join(f'<li>{text(one)}</li>' for one in texts)}</{tag}>"
+
+
+def page(title: str, body: str) -> str:
+    """The whole file. `body` is HTML already."""
+    digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f"<title>{text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
