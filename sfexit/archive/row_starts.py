@@ -1,7 +1,7 @@
 r"""Counting rows by where they start, and looking at their ids on the way.
 
 In the dialect of Bulk API 2.0 every value is quoted, quotes inside are doubled, and `Id` is the
-first column. So a row starts with `\n"`, 18 letters and digits, `"`; and no text can look like that:
+first column. So a row starts with `\n"`, 18 letters and digits, `"`; no text can look like that:
 inside a value a quote never stands alone, so `\n"` there is followed by another quote, and where a
 value ends in LF, the closing quote is followed by a comma or a line end. Splitting at `\n"` finds
 the row starts at C speed.
