@@ -24,7 +24,9 @@ LINE = LedgerLine("Account", "Account", "exported", route="rest", rows=3)
 
 
 def spot(kind: str, owner: str, field: str = "", certainty: str = "certain") -> BlindSpot:
-    return BlindSpot(kind, owner, field, f"{kind} of {owner}", "View X", "give X", "seen", certainty)
+    return BlindSpot(
+        kind, owner, field, f"{kind} of {owner}", "View X", "give X", "seen", certainty
+    )
 
 
 def test_nothing_hidden_changes_nothing() -> None:
@@ -43,7 +45,9 @@ def test_hidden_field() -> None:
 
 
 def test_what_stood_there_stays() -> None:
-    line = replace(LINE, reason="old", evidence="older", remedy="do", fields_not_exported={"A": "b"})
+    line = replace(
+        LINE, reason="old", evidence="older", remedy="do", fields_not_exported={"A": "b"}
+    )
     found = annotate(line, replace(CLEAR, blind_spots=(spot("masked", "Account"),)))
     assert found.reason.startswith("old; ")
     assert found.evidence.startswith("older; ")
