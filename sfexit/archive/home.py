@@ -21,25 +21,35 @@ from sfexit.archive import layout
 from sfexit.archive.durable import Disk, telling
 from sfexit.archive.layout import HomeLayout
 from sfexit.errors import ArchiveProblem, Blocked, Locked
+from sfexit.redaction import printable
 
 _LONGEST_PARENT = 100  # below 260 (Windows) with the longest path inside a bag
+
+
+# What an administrator may have put into a folder before it becomes a home.
+_PREPARED = frozenset({"sfexit.toml", "contract.toml", ".made-by-sfexit-demo"})
 
 
 def check_place(root: Path) -> None:
     """Refuse a home that could not be worked in, before anything is asked of the org.
 
-    Leaves nothing behind. Raises Blocked with one sentence.
+    A folder is a home only if it holds our mark. Anything else that is there belongs to somebody:
+    a folder named `work` or `bags` is no reason to think it ours. Leaves nothing behind. Raises
+    Blocked with one sentence.
     """
     if root.is_symlink():
         raise Blocked(f"{root} is a link: name the folder itself")
-    if root.exists() and not root.is_dir():
-        raise Blocked(f"{root} is a file, not a folder: choose another name for the home")
+    _refuse_files_above(root)
     if (root / "bagit.txt").exists():
         raise Blocked(f"{root} is a bag, not a home: name the folder that holds its `bags` folder")
-    if root.is_dir() and not _is_home(root) and any(root.iterdir()):
-        raise Blocked(
-            f"{root} holds other files and is not a home of sfexit: choose a new or empty folder"
-        )
+    if root.is_dir() and home_org(root) is None:
+        strangers = sorted({entry.name for entry in root.iterdir()} - _PREPARED)
+        if strangers:
+            shown = ", ".join(printable(name, 40) for name in strangers[:3])
+            raise Blocked(
+                f"{root} holds other files ({shown}{' …' if len(strangers) > 3 else ''}) and is "
+                "not a home of sfexit: choose a new or empty folder"
+            )
     if os.name == "nt" and len(str(root.absolute())) > _LONGEST_PARENT:
         raise Blocked(f"{root.absolute()} is too long for Windows: choose a shorter path")
     nearest = root
@@ -48,6 +58,56 @@ def check_place(root: Path) -> None:
     for folder in (nearest, HomeLayout(root).work, HomeLayout(root).work_bag):
         if folder.is_dir():
             _probe(folder)
+
+
+def _refuse_files_above(root: Path) -> None:
+    for folder in (root, *root.parents):
+        try:
+            is_file = folder.exists() and not folder.is_dir()
+        except OSError as error:
+            raise Blocked(f"{root} cannot be used: {error.strerror}") from error
+        if is_file:
+            raise Blocked(f"{folder} is a file, not a folder: choose another name for the home")
+
+
+def home_org(root: Path) -> str | None:
+    """The org whose home `root` is, or None when it is no home.
+
+    Raises ArchiveProblem when the mark is damaged, Blocked when another version made it.
+    """
+    path = root / layout.HOME_MARK
+    if not path.is_file() or path.is_symlink():
+        return None
+    try:
+        told = json.loads(path.read_bytes())
+        schema, org = str(told["schema"]), str(told["org"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArchiveProblem(
+            f"{path} is damaged: name another home, or put the file back from a backup"
+        ) from error
+    if schema != layout.HOME_SCHEMA:
+        raise Blocked(
+            f"{path} was made by another version of sfexit ({printable(schema, 40)!r}, this one "
+            f"knows {layout.HOME_SCHEMA!r}): use that version, or name another home"
+        )
+    return org
+
+
+def claim(root: Path, organization_id: str, disk: Disk) -> None:
+    """Make `root` the home of an org: a private folder (0700) with our mark in it.
+
+    A folder that is a home already stays as it is. Call `check_place` first; it is asked again
+    here, because nothing below may ever touch a folder that is not ours.
+    """
+    check_place(root)
+    if home_org(root) is not None:
+        return
+    disk.make_folder(root)
+    if os.name != "nt":
+        with contextlib.suppress(OSError):
+            root.chmod(0o700)
+    told = {"schema": layout.HOME_SCHEMA, "org": organization_id}
+    disk.write_whole(root / layout.HOME_MARK, json.dumps(told).encode() + b"\n")
 
 
 def _probe(folder: Path) -> None:
@@ -65,19 +125,6 @@ def _probe(folder: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             probe.unlink()
-
-
-def _is_home(root: Path) -> bool:
-    marks = (layout.BAGS, layout.WORK, "sfexit.toml", "contract.toml", "proofs", "offboarding")
-    return any((root / mark).exists() for mark in marks)
-
-
-def make_private(root: Path, disk: Disk) -> None:
-    """Make the home (mode 0700) if it is not there; tell when others could read it."""
-    disk.make_folder(root)
-    if os.name != "nt":
-        with contextlib.suppress(OSError):
-            root.chmod(0o700)
 
 
 @contextlib.contextmanager
@@ -198,6 +245,9 @@ def bag_info(bag: Path) -> dict[str, str]:
 
 def check_org(home: HomeLayout, organization_id: str) -> None:
     """Refuse to mix two orgs in one home. Raises Blocked, naming both."""
+    org = home_org(home.root)
+    if org is not None and org != organization_id:
+        raise Blocked(_two_orgs(home.root, org, organization_id))
     about = work_about(home)
     if about is not None and about["org"] != organization_id:
         raise Blocked(_two_orgs(home.root, about["org"], organization_id))
@@ -214,19 +264,29 @@ def _two_orgs(root: Path, theirs: str, ours: str) -> str:
     )
 
 
-def clear_work(home: HomeLayout) -> None:
-    """Remove the remains of a finished export. The lock file stays: it is held.
+# All that an export ever puts below work/, besides the lock and what it set aside.
+_WORK_FILES = (
+    layout.WORK_JOURNAL,
+    layout.WORK_STATE,
+    f"{layout.WORK_STATE}-wal",
+    f"{layout.WORK_STATE}-shm",
+    f"{layout.WORK_STATE}{layout.PART_SUFFIX}",
+)
 
-    home.json goes first: without it no export is under way, however little else was removed when
-    a kill comes in between.
+
+def clear_work(home: HomeLayout) -> None:
+    """Remove the remains of a finished export: what we made, by name, and nothing else.
+
+    The lock file stays: it is held. home.json goes first: without it no export is under way,
+    however little else was removed when a kill comes in between. Raises ArchiveProblem when the
+    folder is not below a home.
     """
+    if home_org(home.root) is None:
+        raise ArchiveProblem(f"{home.root} is not a home of sfexit: nothing in it was removed")
     with contextlib.suppress(OSError):
         (home.work / layout.WORK_HOME).unlink(missing_ok=True)
-    for entry in home.work.iterdir():
-        if entry.name in (layout.WORK_LOCK, layout.WORK_SET_ASIDE):
-            continue
-        if entry.is_dir() and not entry.is_symlink():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                entry.unlink()
+    if home.work_bag.is_dir() and not home.work_bag.is_symlink():
+        shutil.rmtree(home.work_bag, ignore_errors=True)
+    for name in _WORK_FILES:
+        with contextlib.suppress(OSError):
+            (home.work / name).unlink(missing_ok=True)

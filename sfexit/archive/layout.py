@@ -9,6 +9,9 @@ from pathlib import Path, PurePosixPath
 
 FORMAT = "sfexit-archive/1"
 WORK_SCHEMA = "sfexit-work/1"
+HOME_SCHEMA = "sfexit-home/1"
+
+HOME_MARK = "sfexit-home.json"
 
 BAGS = "bags"
 WORK = "work"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sfexit.archive.durable import Disk, Handle, close
 from sfexit.archive.layout import PART_SUFFIX
+from sfexit.archive.row_starts import RowStarts
 from sfexit.archive.rows import HeaderReader, RowCounter
 from sfexit.errors import DamagedAnswer, DiskTrouble, Transient
 from sfexit.gzipped import Gunzip, Gzip
@@ -23,6 +24,16 @@ from sfexit.gzipped import Gunzip, Gzip
 # Salesforce serves no result file above 1 GB (limits of Bulk API 2.0); a page that unpacks to more
 # than this is an attack or a fault, not data.
 LIMIT_CSV_BYTES = 4 << 30
+
+
+@dataclass(frozen=True)
+class PageIds:
+    """What the ids of a page look like. None in PageFacts: unknown, the page must be parsed."""
+
+    first: str
+    last: str
+    ascending: bool  # then none comes twice
+    deleted: int  # rows with IsDeleted = true; 0 where there is no such column
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,7 @@ class PageFacts:
     csv_bytes: int
     csv_sha256: str
     wire_encoding: str
+    ids: PageIds | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -67,6 +79,7 @@ class PageWriter:
         self._stored_bytes = 0
         self._csv = hashlib.sha256()
         self._rows = RowCounter()
+        self._starts = RowStarts(header) if tuple(header[:1]) == ("Id",) else None
         self._header = HeaderReader()
         self._gunzip = Gunzip(limit_bytes=limit_csv_bytes) if wire_encoding == "gzip" else None
         self._gzip = Gzip() if wire_encoding != "gzip" else None
@@ -122,8 +135,20 @@ class PageWriter:
             csv_bytes=self._rows.bytes,
             csv_sha256=self._csv.hexdigest(),
             wire_encoding=self._encoding,
+            ids=self._ids(rows),
             remarks=tuple(remarks),
         )
+
+    def _ids(self, rows: int) -> PageIds | None:
+        """Known only where row starts and row ends give the same count."""
+        starts = self._starts
+        if starts is None:
+            return None
+        starts.finish()
+        if starts.rows != rows or not rows:
+            return None
+        first, last = starts.first_id.decode(), starts.last_id.decode()
+        return PageIds(first, last, starts.ascending, starts.deleted)
 
     def publish(self) -> None:
         """Give the checked page its final name."""
@@ -141,6 +166,8 @@ class PageWriter:
         self._csv.update(text)
         self._header.feed(text)
         self._rows.feed(text)
+        if self._starts is not None:
+            self._starts.feed(text)
         if self._rows.bytes > self._limit:
             raise DamagedAnswer(f"the page is larger than the {self._limit:,} bytes allowed")
 

@@ -23,10 +23,12 @@ class RowStarts:
     """Counts rows of a CSV text fed in arbitrary pieces. The header is not counted.
 
     `rows`, `deleted` (IsDeleted is true; only with `deleted_second`), `first_id` and `last_id`, and
-    `ascending`: every id is greater than the one before, so no id comes twice.
+    `ascending`: every id is greater than the one before, so no id comes twice. `ids`, where they
+    are to be kept (18 bytes each), holds them in order.
     """
 
-    def __init__(self, header: Sequence[str]) -> None:
+    def __init__(self, header: Sequence[str], *, keep_ids: bool = False) -> None:
+        self.ids: list[bytes] | None = [] if keep_ids else None
         self._deleted_second = tuple(header[1:2]) == ("IsDeleted",)
         self._only_column = len(header) == 1
         self.rows = 0
@@ -65,6 +67,8 @@ class RowStarts:
         if not ids:
             return
         self.rows += len(ids)
+        if self.ids is not None:
+            self.ids += ids
         if self._deleted_second:
             self.deleted += b"".join([head[20:] for head in heads]).count(b'"true"')
         if self.ascending:

@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     "permission_set",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Write a permission set that shows an export everything and lets it change nothing: a "
-    "folder to deploy, a .zip of it, or one .permissionset-meta.xml.",
+    help="Write a permission set that shows an export everything and gives no right to change "
+    "records: a folder to deploy, a .zip of it, or one .permissionset-meta.xml.",
 )
 @click.option(
     "--modify-all-data",

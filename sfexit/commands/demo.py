@@ -72,7 +72,6 @@ def _make_room(home: Path) -> None:
     elif home.exists() and any(home.iterdir()):
         raise Blocked(f"{home} was not made by a demo: name another folder, or remove it yourself")
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    (home / "work").mkdir()  # a home by its looks, so that the export accepts the mark beside it
     (home / _MARK).write_text("`sfexit demo` may replace this folder.\n", "utf-8")
 
 

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -674,6 +674,7 @@ class Reader:
             csv_bytes=facts.csv_bytes,
             csv_sha256=facts.csv_sha256,
             wire_encoding=facts.wire_encoding,
+            ids=asdict(facts.ids) if facts.ids is not None else None,
             fetched=at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else "",
             **more,
         )

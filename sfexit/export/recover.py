@@ -39,7 +39,7 @@ def recover(root: Path, *, disk: Disk | None = None, progress: Progress = SILENT
     """
     disk = disk or Disk()
     place = HomeLayout(root)
-    if not place.work.is_dir():
+    if home.home_org(root) is None or not place.work.is_dir():
         raise Blocked(f"no export is under way in {root}: there is nothing to recover")
     with home.locked(place, disk):
         if home.work_about(place) is None:

@@ -149,7 +149,7 @@ def export(
         ) from fault
     place = HomeLayout(root)
     home.check_org(place, identity.organization_id)
-    home.make_private(root, disk)
+    home.claim(root, identity.organization_id, disk)
     with home.locked(place, disk):
         about = home.work_about(place)
         if about is None:

@@ -15,7 +15,7 @@ from sfexit.preflight import fields as fielding
 from sfexit.preflight.held import dependencies, objects_with_all_rows, permissions
 from sfexit.preflight.needs import ALWAYS, HARMFUL, MODIFY
 from sfexit.preflight.objects import hidden_objects, is_custom
-from sfexit.preflight.questions import Question, Questions, objects, text
+from sfexit.preflight.questions import Question, Questions, Reply, objects, text
 from sfexit.preflight.rows import has_knowledge, hidden_rows, may_have_rows
 from sfexit.preflight.sight import (
     HELD,
@@ -79,8 +79,8 @@ def look(
     described = _describe_catalogues(asking, names)
     held, known = permissions(asking, user_id, described)
     states = {one.api_name: one.state for one in held}
-    if rows is None:
-        rows = record_counts(asking)
+    # Without any count every object is compared: no count must not look like no rows.
+    rows = rows or record_counts(asking) or None
     found = _Findings()
     _look_at_objects(asking, entries, described, states, found)
     found.spots += hidden_rows(asking, names, states, rows, described)
@@ -198,11 +198,12 @@ def _look_at_objects(
         for name in _ENTITY_COLUMNS
         if description is None or name in ("DurableId", "QualifiedApiName") or description.has(name)
     ]
-    reply = fielding.catalogue(asking, wanted, "EntityDefinition", [""])[0]
-    if not reply.ok or not reply.rows:
-        reply = fielding.catalogue(asking, _ENTITY_COLUMNS, "EntityDefinition", [""], tooling=True)[
-            0
-        ]
+    reply = Reply(0)
+    if any(entry.name == "EntityDefinition" for entry in entries):
+        reply = fielding.catalogue(asking, wanted, "EntityDefinition", [""])[0]
+    if not reply.rows:
+        listed = fielding.catalogue(asking, _ENTITY_COLUMNS, "EntityDefinition", [""], tooling=True)
+        reply = listed[0]
     if not reply.ok or not reply.rows:
         found.spots.append(
             unknown_spot(
@@ -280,12 +281,16 @@ def _look_at_fields(
             found.unchecked[name] = "the org refused its describe"
     chosen = fielding.columns_of(described.get("FieldDefinition"))
     known = found.entity_names
-    result = fielding.look(asking, ready, chosen, entity_names=known)
+    result = fielding.FieldLook()
+    if "FieldDefinition" in described:
+        result = fielding.look(asking, ready, chosen, entity_names=known)
     if ready and not result.rows:
         # Not by the data API: the Tooling API takes one question a call, so ask once and see.
         probe = fielding.look(asking, ready[:1], fielding.WANTED, entity_names=known, tooling=True)
         if probe.rows:
             result = fielding.look(asking, ready, fielding.WANTED, entity_names=known, tooling=True)
+        elif not result.unchecked:
+            result.unchecked.update(dict.fromkeys(ready, next(iter(probe.unchecked.values()), "")))
     found.unchecked.update(result.unchecked)
     view_all_fields = states.get("ViewAllFieldsGlobal", UNKNOWN)
     for name, rows in result.rows.items():

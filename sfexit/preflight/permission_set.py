@@ -1,4 +1,4 @@
-"""A permission set that shows an export everything and lets it change nothing.
+"""A permission set that shows an export everything and gives no right to change records.
 
 Elements and their names: Metadata API guide, "PermissionSet". The schema of a metadata type is a
 sequence in alphabetical order, which retrieved files keep too; so does this one. No `license`
@@ -20,8 +20,8 @@ NAME_MODIFY = "sfexit_Export_Modify_All"
 NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
 
 _DESCRIPTION = (
-    "What sfexit needs to read everything in this org, and nothing more. It lets its holder "
-    "change nothing. Assign it for the export, take it away afterwards."
+    "What sfexit needs to read everything in this org, and nothing more. It gives no right to "
+    "change records. Assign it for the export, take it away afterwards."
 )
 _DESCRIPTION_MODIFY = (
     "What sfexit needs to read everything, with Modify All Data for private notes and attachments "

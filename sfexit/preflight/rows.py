@@ -13,7 +13,7 @@ from sfexit.redaction import printable
 _PRIVATE_REPORTS = ("Report", "Dashboard")
 # Events whose policies may block or slow what an export does (Object Reference,
 # TransactionSecurityPolicy, EventName).
-_POLICY_EVENTS = ("ApiEvent", "BulkApiResultEventStore", "BulkApiResultEvent", "LoginEvent")
+_POLICY_EVENTS = ("ApiEvent", "BulkApiResultEventStore", "BulkApiResultEvent")
 # User types outside the company (Object Reference, User, UserType).
 _EXTERNAL_TYPES = ("PowerPartner", "PowerCustomerSuccess", "CustomerSuccess", "CspLitePortal")
 

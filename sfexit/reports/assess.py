@@ -376,7 +376,7 @@ def page(told: Assessment) -> str:
 
 def _spot(group: Group, width: int) -> Iterator[str]:
     sure = {"certain": "hidden", "likely": "probably hidden"}.get(group.certainty, "unknown")
-    yield from _wrapped(f"{group.permission or 'No permission'}: {sure}", width, 3)
+    yield from _wrapped(f"{printable(group.permission, 120) or 'No permission'}: {sure}", width, 3)
     yield from _wrapped(f"   what  {printable(group.head, 400)}", width, 9)
     if len(group.names) > 1:
         names = ", ".join(printable(one, 90) for one in group.names[:_NAMED])

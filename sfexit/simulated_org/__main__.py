@@ -9,8 +9,30 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import fields
+from typing import Any, TypeVar
 
-from . import FaultPlan, Pace, SimulatedOrg, serve
+from . import Doubts, FaultPlan, Pace, SimulatedOrg, Strange, serve
+
+T = TypeVar("T", Doubts, Strange)
+
+
+def switched(kind: type[T], given: list[str]) -> T:
+    """Switches given as ``name=value`` (``true``, ``4``, ``EUR,USD``) by the type they have."""
+    standing = {f.name: f.default for f in fields(kind)}
+    out: dict[str, Any] = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        default = standing.get(name)
+        if isinstance(default, bool):
+            out[name] = value.lower() == "true"
+        elif isinstance(default, int):
+            out[name] = int(value)
+        elif isinstance(default, tuple):
+            out[name] = tuple(value.split(","))
+        else:
+            out[name] = value
+    return kind(**out)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--one-object", nargs="?", const="Account", help="all rows in one object")
     parser.add_argument("--bulk-page-rows", type=int, default=50_000)
     parser.add_argument("--api-daily-limit", type=int, default=1_000_000)
+    parser.add_argument("--doubt", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--strange", action="append", default=[], metavar="NAME=VALUE")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     parser.add_argument("--shortest-job", type=float, default=0.0, help="seconds a job runs")
     parser.add_argument("--stream-rate", type=float, default=0.0, help="bytes a second a stream")
@@ -37,6 +61,8 @@ def main(arguments: list[str] | None = None) -> int:
         bulk_page_rows=given.bulk_page_rows,
         api_daily_limit=given.api_daily_limit,
         shape=given.shape,
+        doubts=switched(Doubts, given.doubt),
+        strange=switched(Strange, given.strange),
     )
     faults = FaultPlan.from_toml(given.faults) if given.faults else FaultPlan()
     pace = Pace(given.latency, given.shortest_job, given.stream_rate, given.jobs_at_once)

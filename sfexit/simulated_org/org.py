@@ -134,7 +134,9 @@ class SimulatedOrg:
         self.strange = strange if strange is not None else Strange()
         self.restriction_rules = list(restriction_rules)
         self.foreign_library_every = foreign_library_every
+        #: Events (``ApiEvent``, ``BulkApiResultEventStore``) a security policy blocks.
         self.blocking_policies: list[str] = []
+        self.distinct_parents_most = 100_000
         self._users: dict[str, SimulatedUser] = {}
         self._views: dict[str, View] = {}
         self._acting = threading.local()

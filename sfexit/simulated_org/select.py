@@ -389,6 +389,8 @@ def bind(whose: SimulatedOrg | View, query: Query, everything: bool, version: fl
         _refuse(sobject, query, refusal)
     if sobject.index:
         _refuse_off_index(sobject, query)
+    if org.too_large(sobject.name) and not (query.limit or query.where):
+        raise ApiError(400, "OPERATION_TOO_LARGE", "exceeded 100000 distinct who/what's")
     aggregates = [i for i in query.items if i.kind in ("aggregate", "count")]
     if aggregates and sobject.big:
         raise ApiError(

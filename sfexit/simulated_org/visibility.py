@@ -220,6 +220,13 @@ class View:
 
     # -- rows ---------------------------------------------------------------------------
 
+    def too_large(self, name: str) -> bool:
+        """Sharing of activities is worked out over at most so many parents (Limits quick
+        reference; View All Data skips that)."""
+        if name not in ("Task", "Event") or self.user.view_all_data:
+            return False
+        return self.tables.tables[name].rows > self.org.distinct_parents_most
+
     def row_check(self, sobject: SObject, scope: str) -> Check | None:
         """A test for the rows this user sees; None when they see them all."""
         tests = [t for t in self._tests(sobject, scope.lower()) if t is not None]
@@ -258,6 +265,8 @@ class View:
             yield self._not_in(name, "PublishStatus", unseen) if unseen else None
         if name in DEFINITIONS:
             yield self._definitions(name)
+        if name == "PermissionSetAssignment" and not user.view_setup:
+            yield self._equal(name, "AssigneeId", self.user_id)
         if name == "UserPermissionAccess":
             place = self.org.place_of(user)
             yield lambda rows: [k == place for k in rows]

@@ -55,7 +55,6 @@ def test_forged_rows_are_not_counted(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("sfexit.gzipped.STEP_BYTES", step)
         for found in (
-            audit._scan(path, facts, deleted_second=True),
             read_back(path, facts, HEADER),
             audit._parse(path, HEADER),
         ):
@@ -135,6 +134,50 @@ def test_distinct_ids_over_buckets(tmp_path: Path, monkeypatch: Any, a_bucket: i
         distinct.add([b"short", b"", b"rather longer than eighteen characters", b"short"])
         assert distinct.count() == 403
     assert list(tmp_path.iterdir()) == []
+
+
+def in_order(path: Path, numbers: list[int], **changed: Any) -> dict[str, Any]:
+    """A stored page whose ids are known, as the journal tells it."""
+    rows = [[ident(n), str(n % 2 == 1).lower(), "x"] for n in numbers]
+    ids = {
+        "first": ident(numbers[0]),
+        "last": ident(numbers[-1]),
+        "ascending": numbers == sorted(set(numbers)),
+        "deleted": sum(n % 2 for n in numbers),
+    }
+    facts = store(path, csv_rows([HEADER, *rows]))
+    return {**facts, "rows": len(numbers), "ids": {**ids, **changed}}
+
+
+def test_ascending_pages_need_no_unpacking(tmp_path: Path, monkeypatch: Any) -> None:
+    pages = [in_order(tmp_path / "b", [5, 6, 9]), in_order(tmp_path / "a", [1, 2, 3])]
+    monkeypatch.setattr(audit, "read_back", None)
+    found = audit_object(tmp_path, pages, HEADER, tmp_path)
+    assert (found.parsed, found.deleted, found.distinct, found.damaged) == (6, 4, 6, ())
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes() + b"x")
+    (tmp_path / "b").unlink()
+    damaged = audit_object(tmp_path, pages, HEADER, tmp_path).damaged
+    assert {(page["path"], what) for page, what in damaged} == {
+        ("a", "its bytes changed since it was written"),
+        ("b", "the file is gone"),
+    }
+
+
+@pytest.mark.parametrize("numbers", [[3, 4], [4, 4, 8], [9, 8]])
+def test_pages_that_overlap_are_unpacked(tmp_path: Path, numbers: list[int]) -> None:
+    pages = [in_order(tmp_path / "a", [1, 2, 3, 4]), in_order(tmp_path / "b", numbers)]
+    found = audit_object(tmp_path, pages, HEADER, tmp_path)
+    assert found.distinct == len({1, 2, 3, 4, *numbers})
+    assert found.parsed == 4 + len(numbers)
+
+
+def test_pages_without_ids_are_checked_byte_for_byte(tmp_path: Path) -> None:
+    text = csv_rows([["Name"], ["a"], ["b"]])
+    facts = store(tmp_path / "p", text) | {"rows": 2}
+    assert audit_object(tmp_path, [facts], ["Name"], tmp_path).damaged == ()
+    store(tmp_path / "p", csv_rows([["Name"], ["a"], ["c"]]))
+    [(_, what)] = audit_object(tmp_path, [facts], ["Name"], tmp_path).damaged
+    assert "bytes changed" in what
 
 
 def test_an_object_with_a_twin_and_a_damaged_page(tmp_path: Path) -> None:

@@ -14,15 +14,22 @@ from sfexit.archive.durable import Disk
 from sfexit.archive.layout import HomeLayout
 from sfexit.errors import ArchiveProblem, Blocked, Locked
 
+ORG = "00D000000000001AAA"
+
 
 def test_places_that_will_do(tmp_path: Path) -> None:
     home.check_place(tmp_path / "new/deeper")
     (tmp_path / "empty").mkdir()
     home.check_place(tmp_path / "empty")
-    (tmp_path / "old/work/bag").mkdir(parents=True)
-    home.check_place(tmp_path / "old")
-    assert [p for p in tmp_path.rglob("*") if p.is_file()] == []
+    (tmp_path / "prepared").mkdir()
+    (tmp_path / "prepared/sfexit.toml").write_bytes(b"")
+    home.check_place(tmp_path / "prepared")
+    assert [p.name for p in tmp_path.rglob("*") if p.is_file()] == ["sfexit.toml"]
     assert not (tmp_path / "new").exists()
+    home.claim(tmp_path / "old", ORG, Disk())
+    (tmp_path / "old/work/bag").mkdir(parents=True)
+    (tmp_path / "old/notes of mine.txt").write_bytes(b"")
+    home.check_place(tmp_path / "old")
 
 
 def test_places_that_will_not(tmp_path: Path) -> None:
@@ -32,10 +39,64 @@ def test_places_that_will_not(tmp_path: Path) -> None:
     (tmp_path / "full/holiday.jpg").write_bytes(b"")
     (tmp_path / "bag").mkdir()
     (tmp_path / "bag/bagit.txt").write_bytes(b"")
-    words = {"file": "is a file", "link": "is a link", "full": "other files", "bag": "is a bag"}
+    words = {
+        "file": "is a file",
+        "file/below": "is a file",
+        "link": "is a link",
+        "full": "other files",
+        "bag": "is a bag",
+    }
     for name, said in words.items():
         with pytest.raises(Blocked, match=said):
             home.check_place(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["work", "bags", "proofs", "offboarding", "seal", "data"])
+def test_a_folder_that_only_looks_like_a_home_is_left_alone(tmp_path: Path, name: str) -> None:
+    precious = tmp_path / name / "precious"
+    precious.parent.mkdir()
+    precious.write_bytes(b"years of work")
+    tmp_path.chmod(0o755)
+    with pytest.raises(Blocked, match="holds other files"):
+        home.check_place(tmp_path)
+    with pytest.raises(Blocked, match="holds other files"):
+        home.claim(tmp_path, ORG, Disk())
+    with pytest.raises(ArchiveProblem, match="not a home"):
+        home.clear_work(HomeLayout(tmp_path))
+    assert precious.read_bytes() == b"years of work"
+    assert tmp_path.stat().st_mode & 0o777 == 0o755
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_the_root_of_the_file_system_is_no_home() -> None:
+    with pytest.raises(Blocked, match="holds other files"):
+        home.check_place(Path(Path.cwd().anchor))
+
+
+def test_clearing_removes_what_is_ours_by_name(tmp_path: Path) -> None:
+    place = HomeLayout(tmp_path / "h")
+    home.claim(place.root, ORG, Disk())
+    (place.work_bag / "data").mkdir(parents=True)
+    for name in ("home.json", "journal.jsonl", "state.db", "state.db-wal", "lock", "mine.txt"):
+        (place.work / name).write_bytes(b"x")
+    (place.work / "my folder").mkdir()
+    home.clear_work(place)
+    assert {path.name for path in place.work.iterdir()} == {"lock", "mine.txt", "my folder"}
+
+
+def test_a_claim_is_private_and_names_the_org(tmp_path: Path) -> None:
+    home.claim(tmp_path / "h", ORG, Disk())
+    assert home.home_org(tmp_path / "h") == ORG
+    if os.name != "nt":
+        assert (tmp_path / "h").stat().st_mode & 0o777 == 0o700
+    with pytest.raises(Blocked, match="belongs to the org 00D000000000001AAA"):
+        home.check_org(HomeLayout(tmp_path / "h"), "00D000000000002AAA")
+    (tmp_path / "h/sfexit-home.json").write_text('{"schema": "sfexit-home/9", "org": "x"}')
+    with pytest.raises(Blocked, match="another version"):
+        home.check_place(tmp_path / "h")
+    (tmp_path / "h/sfexit-home.json").write_text("{")
+    with pytest.raises(ArchiveProblem, match="damaged"):
+        home.check_place(tmp_path / "h")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
@@ -110,6 +171,7 @@ def test_bag_info(tmp_path: Path) -> None:
 
 def test_tidying_begins_with_the_mark_of_a_running_export(tmp_path: Path) -> None:
     place = HomeLayout(tmp_path)
+    home.claim(tmp_path, ORG, Disk())
     for name in ("home.json", "lock", "journal.jsonl", "state.db"):
         place.work.mkdir(exist_ok=True)
         (place.work / name).write_bytes(b"")

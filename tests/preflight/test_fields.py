@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
+from urllib.parse import unquote_plus
 
 import pytest
 
 from sfexit.catalog import Description, Field
-from sfexit.preflight.fields import columns_of, hidden_fields, masked
+from sfexit.preflight import fields as fielding
+from sfexit.preflight.fields import CATALOGUE_PAGE, columns_of, hidden_fields, masked
+from sfexit.preflight.questions import Question, Reply, answered
 from sfexit.preflight.sight import CERTAIN, HELD, LIKELY, MISSING, UNKNOWN
 
 ACCOUNT = Description(
@@ -70,3 +74,64 @@ def test_columns_that_the_org_lacks_are_not_asked_for() -> None:
     )
     assert columns_of(described) == ("DurableId", "QualifiedApiName")
     assert "IsFlsEnabled" in columns_of(None)
+
+
+# ---- catalogues have no further page ---------------------------------------------------------
+
+
+class Shelf:
+    """Answers as a metadata catalogue does: at most 2,000 rows, and behind a key on request."""
+
+    def __init__(self, rows: int, *, greater: bool = True, order: bool = True) -> None:
+        self.keys = [f"k{i:06}" for i in range(rows)]
+        self.greater = greater
+        self.order = order
+        self.asked: list[str] = []
+
+    def more(self, reply: Reply) -> Reply:
+        return reply
+
+    def ask(self, questions: list[Question]) -> list[Reply]:
+        return [self._one(unquote_plus(one.path.partition("q=")[2])) for one in questions]
+
+    def _one(self, soql: str) -> Reply:
+        self.asked.append(soql)
+        assert "LIMIT" not in soql
+        assert "OFFSET" not in soql
+        assert " OR " not in soql
+        behind = re.search(r"DurableId > '(\w+)'", soql)
+        if ("ORDER BY" in soql and not self.order) or (behind and not self.greater):
+            return Reply(400, code="MALFORMED_QUERY", reason="Only equals comparisons permitted")
+        keys = [key for key in self.keys if not behind or key > behind[1]]
+        return answered([{"DurableId": key} for key in keys[:CATALOGUE_PAGE]])
+
+
+def read(shelf: Shelf) -> Reply:
+    return fielding.catalogue(shelf, ["DurableId"], "EntityDefinition", [""])[0]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("rows", "calls"), [(5, 1), (2_000, 2), (4_500, 3)])
+def test_catalogue_is_read_to_its_end(rows: int, calls: int) -> None:
+    shelf = Shelf(rows)
+    assert [row["DurableId"] for row in read(shelf).rows] == shelf.keys
+    assert len(shelf.asked) == calls
+
+
+@pytest.mark.parametrize("shelf", [Shelf(4_500, greater=False), Shelf(4_500, order=False)])
+def test_catalogue_that_cannot_be_read_to_its_end_is_no_answer(shelf: Shelf) -> None:
+    assert not read(shelf).ok
+
+
+def test_short_catalogue_needs_no_order() -> None:
+    assert len(read(Shelf(10, order=False)).rows) == 10
+
+
+def test_catalogue_that_goes_round_in_circles_ends() -> None:
+    class Ring(Shelf):
+        def _one(self, soql: str) -> Reply:
+            self.asked.append(soql)
+            return answered([{"DurableId": key} for key in self.keys])
+
+    ring = Ring(CATALOGUE_PAGE)
+    assert len(read(ring).rows) == CATALOGUE_PAGE
+    assert len(ring.asked) == 2

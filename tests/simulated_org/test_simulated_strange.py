@@ -103,3 +103,13 @@ def test_all_documented_limits_are_listed() -> None:
         found = client.get("limits").json()
         assert len(found) == 71 and list(found) == sorted(found)
         assert all({"Max", "Remaining"} <= set(v) for v in found.values())
+
+
+def test_switches_of_the_command_line() -> None:
+    from sfexit.simulated_org.__main__ import switched
+
+    strange = switched(Strange, ["currencies=EUR,USD", "fiscal_year_start=7", "language=de"])
+    assert strange == Strange(currencies=("EUR", "USD"), fiscal_year_start=7, language="de")
+    assert switched(Doubts, ["final_line_end=false"]) == Doubts(final_line_end=False)
+    with pytest.raises(TypeError):
+        switched(Doubts, ["nothing=true"])

@@ -219,3 +219,16 @@ def test_definitions_filtered_by_rights_where_doubted() -> None:
         where = "WHERE EntityDefinitionId = 'Contact'"
         fields = tooling(narrow, f"SELECT QualifiedApiName FROM FieldDefinition {where}").json()
         assert "Birthdate" not in [r["QualifiedApiName"] for r in fields["records"]]
+
+
+def test_activities_of_too_many_parents() -> None:
+    org = SimulatedOrg(rows=2000)
+    org.distinct_parents_most = 50
+    with serve(org) as server:
+        eyes: Any = Client(server)
+        least = seen_by(eyes, clerk("Least", 5))
+        refused(least.query("SELECT Id FROM Task"), 400, "OPERATION_TOO_LARGE", "distinct who/what")
+        assert least.query("SELECT Id FROM Task LIMIT 5").status_code == 200
+        assert eyes.query("SELECT Id FROM Task").status_code == 200
+        assert len(least.records("SELECT Id FROM PermissionSetAssignment")) == 1
+        assert len(eyes.records("SELECT Id FROM PermissionSetAssignment")) == 2
