@@ -30,7 +30,7 @@ _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _VARIABLE = re.compile(r"\bSFEXIT_[A-Z_]+[A-Z]\b")
 
 #: Options of other programs that pages name.
-FOREIGN = {"--target-org"}
+FOREIGN = {"--metadata-dir", "--name", "--target-org"}
 
 
 def name_of(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from sfexit import preflight
 from sfexit.catalog import ObjectEntry
-from sfexit.errors import OrgRefused, Transient
+from sfexit.errors import DamagedAnswer, OrgRefused, Transient
 from sfexit.export.estimate import FILE_OBJECTS, Estimate, estimate, measure
 from sfexit.export.plan import Selection
 from sfexit.preflight import elsewhere
@@ -51,9 +51,13 @@ class Assessment:
 
     @property
     def in_time(self) -> bool | None:
-        """Whether the export, with some room, is done before the contract's end."""
+        """Whether the export, with some room, is done before the contract's end; None: unknown."""
         left = self.days_left
-        return None if left is None else self.estimate.days * START_MARGIN <= left
+        if left is None:
+            return None
+        if left > 0 and not self.estimate.rows_known:
+            return None
+        return self.estimate.days * START_MARGIN <= left
 
 
 def assess(
@@ -75,7 +79,10 @@ def assess(
     identity = orgs.identity(client)
     version = client.version
     progress.phase("Looking at the org")
-    organization = orgs.organization(client)
+    try:
+        organization = orgs.organization(client)
+    except (OrgRefused, DamagedAnswer):  # a user who may not even see that row can still look
+        organization = {}
     _, entries = describing.describe_global(client)
     try:
         limits = orgs.limits(client)

@@ -111,6 +111,7 @@ class Estimate:
     bounds: Mapping[str, float]
     quota_row: QuotaRow | None
     notes: tuple[str, ...] = ()
+    rows_known: bool = True  # False: the org gave no row counts, so rows and sizes are too small
 
     @property
     def calls(self) -> int:
@@ -296,7 +297,13 @@ def estimate(
     bounds = _bounds(quotas, share, calls, jobs, csv_bytes, wire_bytes + file_bytes, line)
     rows = sum(one.rows or 0 for one in read)
     unknown = sum(one.rows is None for one in read)
-    if unknown:
+    if hints is None:
+        notes.append(
+            "the org does not tell this user its row counts (View Setup and Configuration does), "
+            "so rows, sizes, calls and times are not known and the figures are too small"
+            + _by_storage(quotas["DataStorageMB"])
+        )
+    elif unknown:
         notes.append(
             f"{unknown:,} objects have no approximate row count (history, sharing and feed rows "
             "among them); they come on top"
@@ -323,6 +330,7 @@ def estimate(
             calls_files if all(one.count is not None for one in measured.files) else None,
         ),
         notes=tuple(notes),
+        rows_known=hints is not None,
     )
 
 
@@ -376,6 +384,14 @@ def _file_bytes(files: Iterable[FileCost], limits: Mapping[str, Any]) -> tuple[i
         used = (storage.most - storage.left) * 1_000_000
         return max(total, used), [f"{note}; the org's file storage in use stands in for them"]
     return total, [note]
+
+
+def _by_storage(storage: Quota) -> str:
+    """What data storage in use says of rows: most count as 2 kB each ("Data Storage")."""
+    if storage.most is None or storage.left is None or storage.most <= storage.left:
+        return ""
+    rows = (storage.most - storage.left) * 1_000_000 // 2_000
+    return f"; by its data storage in use there are about {rows:,} rows"
 
 
 def _quota(limits: Mapping[str, Any], name: str) -> Quota:

@@ -51,6 +51,16 @@ class Selection:
 
 def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> LedgerLine | None:
     """The ledger line of an object that is not to be read, or None when it is."""
+    if rule is not None and rule.kind in _SETTLED:
+        # Whatever the choice: what is by design not data cannot be left out by it.
+        return LedgerLine(
+            entry.name,
+            entry.label,
+            _SETTLED[rule.kind],
+            reason=rule.reason,
+            evidence=rule.source,
+            remedy=rule.remedy,
+        )
     chosen = selection.left_out(entry.name)
     if chosen is not None:
         return LedgerLine(
@@ -60,15 +70,6 @@ def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> Ledg
             reason=chosen,
             evidence="your choice",
             remedy="export again without that choice",
-        )
-    if rule is not None and rule.kind in _SETTLED:
-        return LedgerLine(
-            entry.name,
-            entry.label,
-            _SETTLED[rule.kind],
-            reason=rule.reason,
-            evidence=rule.source,
-            remedy=rule.remedy,
         )
     if not entry.queryable:
         return LedgerLine(

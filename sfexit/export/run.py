@@ -34,6 +34,7 @@ from sfexit.errors import (
     OrgRefused,
     Paused,
     SfexitError,
+    SignInProblem,
     Transient,
     UsageProblem,
 )
@@ -142,13 +143,19 @@ def export(
     try:
         identity = orgs.identity(client)
         _ = client.version  # fetched here, so that what may go wrong does so before the start
+        place = HomeLayout(root)
+        home.check_org(place, identity.organization_id)
+        catalogue = None
+        if home.work_about(place) is None and (anew or not place.generations()):
+            # Before anything is made: a misspelled name must leave no trace.
+            progress.phase("Looking at the org")
+            catalogue = describing.describe_global(client)
+            _check_selection(selection, catalogue[1])
     except Transient as fault:
-        raise Blocked(
+        raise SignInProblem(
             f"{fault.message.rstrip('.')}. Nothing was changed: try again when the org can be "
             "reached"
         ) from fault
-    place = HomeLayout(root)
-    home.check_org(place, identity.organization_id)
     home.claim(root, identity.organization_id, disk)
     with home.locked(place, disk):
         about = home.work_about(place)
@@ -157,6 +164,7 @@ def export(
             if place.generations() and not anew:
                 return _already_sealed(place, identity, tally, started)
         run = _Run(client, place, disk, tally, stop, selection, identity, key, tuning or Tuning())
+        run.catalogue = catalogue
         try:
             return run.go(about, started)
         except DiskTrouble as trouble:
@@ -167,6 +175,20 @@ def export(
             raise run.told(DiskTrouble(fault.message)) from fault
         finally:
             run.close()
+
+
+def _check_selection(selection: Selection, entries: Iterable[ObjectEntry]) -> None:
+    """Refuse a name that is no object of the org, and guess what was meant."""
+    names = {entry.name for entry in entries}
+    exact = {name.lower(): name for name in names}
+    for wanted in sorted((selection.objects | selection.exclude) - names):
+        close = difflib.get_close_matches(wanted.lower(), exact, n=1)
+        hint = f"; did you mean {exact[close[0]]}?" if close else ""
+        shown = wanted[:80] if wanted.isprintable() else "that name"
+        raise UsageProblem(
+            f"the org has no object named {shown!r} for this user{hint} "
+            "(API names are needed, as in Setup > Object Manager)"
+        )
 
 
 def _already_sealed(
@@ -230,6 +252,7 @@ class _Run:
         self._identity = identity
         self._key = key
         self._tuning = tuning
+        self.catalogue: tuple[bytes, tuple[ObjectEntry, ...]] | None = None  # if already asked for
         self._entries: tuple[ObjectEntry, ...] = ()
         self._named: frozenset[str] = frozenset()
         self._journal: Journal | None = None
@@ -362,11 +385,9 @@ class _Run:
             self._entries = describing.parse_global(stored)
             self._named = frozenset(entry.name for entry in self._entries)
             return
-        self._tally.phase("Looking at the org")
-        data, entries = describing.describe_global(self._client)
+        data, entries = self.catalogue or describing.describe_global(self._client)
+        self.catalogue = None
         known = self._planned()
-        if not known:
-            self._check_selection(entries)
         self._publish(layout.SOBJECTS, data)
         self._entries = entries
         self._named = frozenset(entry.name for entry in entries)
@@ -388,20 +409,6 @@ class _Run:
         for line in list(ledger_lines(self._log)):
             if line.outcome == "failed":
                 self._log.record("again", object=line.object, fresh=False)
-
-    def _check_selection(self, entries: Iterable[ObjectEntry]) -> None:
-        names = {entry.name for entry in entries}
-        for wanted in sorted(self._selection.objects | self._selection.exclude):
-            if wanted in names:
-                continue
-            close = difflib.get_close_matches(wanted.lower(), {n.lower(): n for n in names}, n=1)
-            exact = {n.lower(): n for n in names}
-            hint = f"; did you mean {exact[close[0]]}?" if close else ""
-            shown = wanted[:80] if wanted.isprintable() else "that name"
-            raise UsageProblem(
-                f"the org has no object named {shown!r} for this user{hint} "
-                "(API names are needed, as in Setup > Object Manager)"
-            )
 
     def _hints(self) -> dict[str, int]:
         """Approximate rows by object, to read the biggest first and to guess the time left.

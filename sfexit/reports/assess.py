@@ -131,6 +131,7 @@ def document(told: Assessment) -> dict[str, Any]:
         "objects": [asdict(one) for one in cost.objects],
         "outcomes": dict(Counter(one.outcome for one in cost.objects)),
         "rows": cost.rows,
+        "rows_known": cost.rows_known,
         "csv_bytes": cost.csv_bytes,
         "wire_bytes": cost.wire_bytes,
         "sampled_rows": cost.calibrated_by,
@@ -232,18 +233,19 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     counted = [one for one in cost.objects if one.rows_are == COUNTED]
     about = sum(one.rows or 0 for one in cost.objects if one.rows_are == ABOUT)
     exact = sum(one.rows or 0 for one in counted)
+    about_rows = "about" if cost.rows_known else "UNKNOWN, at least"
     yield (
         "Rows",
-        f"about {cost.rows:,}: {exact:,} counted in {len(counted)} objects, {about:,} by the "
-        "org's approximate counts (without deleted and archived ones)",
+        f"{about_rows} {cost.rows:,}: {exact:,} counted in {len(counted)} objects, {about:,} by "
+        "the org's approximate counts (without deleted and archived ones)",
     )
     basis = (
         f"a sample of {cost.calibrated_by:,} rows" if cost.calibrated_by else "field types alone"
     )
     yield (
         "Size",
-        f"about {size(cost.csv_bytes)} as CSV, {size(cost.wire_bytes)} packed; estimated from "
-        f"{basis}",
+        f"{about_rows} {size(cost.csv_bytes)} as CSV, {size(cost.wire_bytes)} packed; estimated "
+        f"from {basis}",
     )
     for one in cost.files:
         told_size = f", {size(one.bytes)}" if one.bytes is not None else ""
@@ -259,8 +261,8 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     )
     yield (
         "Calls",
-        f"about {cost.calls:,}: {cost.calls_records:,} for records ({cost.jobs:,} Bulk jobs), "
-        f"{cost.calls_files:,} for files (one each){left}",
+        f"{about_rows} {cost.calls:,}: {cost.calls_records:,} for records ({cost.jobs:,} Bulk "
+        f"jobs), {cost.calls_files:,} for files (one each){left}",
     )
     assumed = ", assumed" if cost.line_is_assumed else ""
     limits = ", ".join(
@@ -268,7 +270,7 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
         f"{_days(days) if days else 'within a day'}"
         for name, days in cost.bounds.items()
     )
-    yield "Time", f"about {_days(cost.days)}, decided by {cost.bottleneck}. {limits}"
+    yield "Time", f"{about_rows} {_days(cost.days)}, decided by {cost.bottleneck}. {limits}"
     row = cost.quota_row
     if row is not None:
         own = (
@@ -283,9 +285,11 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
             f"{_days(row.days_for_a_million)}",
         )
     if told.contract_end is not None and told.days_left is not None:
-        verdict = "in time" if told.in_time else "NOT in time"
+        verdict = {True: "in time", False: "NOT in time", None: "UNKNOWN whether in time"}[
+            told.in_time
+        ]
         latest = told.days_left - math.ceil(cost.days * START_MARGIN)
-        when = f"start within {latest:,} days" if latest > 0 else "start today"
+        when = f"start within {latest:,} days" if latest > 0 and told.in_time else "start today"
         day = told.contract_end.isoformat()
         ends = f"ends {day}, in {told.days_left:,} days"
         if told.days_left < 0:
@@ -297,7 +301,7 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     free = size(told.free_bytes) if told.free_bytes is not None else "unknown"
     yield (
         "Disk",
-        f"about {size(cost.disk_bytes)} needed (archive, work and room); {free} free at "
+        f"{about_rows} {size(cost.disk_bytes)} needed (archive, work and room); {free} free at "
         f"{told.place}",
     )
 

@@ -98,6 +98,7 @@ class Client:
         self._clock = clock
         self._slowest = minimum_bytes_per_second
         self._ca_bundle = ca_bundle
+        self._reached = False  # whether the org ever answered
         self.writable = writable
         self.streams = streams
         self.progress = progress
@@ -401,12 +402,15 @@ class Client:
             fault = network_fault(error, what)
             if isinstance(fault, NetworkFault) and fault.nothing_sent:
                 self.budget.give_back(calls)
-                fault = NetworkFault(
-                    f"No connection to {origin.host} could be made for {what} "
-                    f"({type(error).__name__}).",
-                    nothing_sent=True,
+                told = (
+                    f"No connection to {origin.host} could be made; check the address, the network "
+                    "and the proxy."
                 )
+                if not self._reached:
+                    raise refusals.PassingRefusal(told, refusals.FIRST_CONTACT) from None
+                fault = NetworkFault(told, nothing_sent=True)
             raise fault from None
+        self._reached = True
         self._note_headers(response.headers)
         if calls:
             self.progress.calls(self.budget.used, self.budget.budget)

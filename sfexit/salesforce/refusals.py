@@ -37,6 +37,8 @@ class Patience:
 
 
 NETWORK = Patience("network fault", 6, 1.0, 60.0)
+# Nothing was ever heard from that host: more likely a wrong name than a passing fault.
+FIRST_CONTACT = Patience("no connection", 2, 1.0, 2.0)
 DAMAGED = Patience("damaged answer", 4, 1.0, 30.0)
 UNAVAILABLE = Patience("service unavailable", 6, 2.0, 90.0)
 THROTTLED = Patience("too many requests", 6, 5.0, 120.0)

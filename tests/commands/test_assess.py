@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sfexit.simulated_org import FaultPlan, SimulatedOrg, serve
-from sfexit.simulated_org.visibility import SimulatedUser
+from sfexit.simulated_org.visibility import SimulatedUser, clerk
 
 from .conftest import Company, Ran
 
@@ -56,6 +56,15 @@ def test_blind_spots_are_0_and_5_with_strict(sfexit: Sfexit, little: dict[str, s
     assert ran.sentences[0].startswith("BLIND SPOTS: ")
     assert "View All Fields (Global)" in ran.err
     assert sfexit("assess", "--strict", "-q", **little) == Ran(5, "", "")
+
+
+def test_user_who_sees_next_to_nothing(sfexit: Sfexit, company: Company) -> None:
+    user = clerk(hidden_objects=("Opportunity",), own_rows_only=("*",))
+    ran = sfexit("assess", SFEXIT_ACCESS_TOKEN=company.org.sign_in(user))
+    assert ran.code == 0
+    for label in ("View All Data", "View All Fields (Global)", "Query All Files"):
+        assert label in ran.err
+    assert "Opportunity" in ran.err
 
 
 def test_document(sfexit: Sfexit, company: Company, little: dict[str, str]) -> None:

@@ -147,6 +147,15 @@ def test_table_of_daily_calls(daily: int, per_second: float, days: float) -> Non
     assert row.days_for_own_files == pytest.approx(row.days_for_a_million / 2)
 
 
+def test_no_row_counts() -> None:
+    limits = {**LIMITS, "DataStorageMB": {"Max": 1_000, "Remaining": 900}}
+    found = made(entry("A__c"), hints=None, limits=limits)
+    assert not found.rows_known
+    assert "about 50,000 rows" in found.notes[0]
+    assert "View Setup and Configuration" in made(entry("A__c"), hints=None).notes[0]
+    assert made(entry("A__c")).rows_known
+
+
 def test_no_limits_no_table() -> None:
     assert quota_row(Quota("DailyApiRequests", None, None), 0.5, 1) is None
     found = made(limits={})

@@ -16,7 +16,7 @@ import pytest
 from rig import Rig, archive_rows, assert_complete, journal_events, ledger_of, no_parts
 from rig import problems_of_bag as problems
 
-from sfexit.errors import Blocked, Paused, QuotaSpent, SessionLost
+from sfexit.errors import Paused, QuotaSpent, SessionLost, SignInProblem
 from sfexit.export import plan
 
 PAGE = "bulk.results"
@@ -189,7 +189,7 @@ def test_01_nobody_answers_at_the_start(rig: Rig) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
     rig.environment["SFEXIT_INSTANCE_URL"] = f"http://127.0.0.1:{port}"
-    with pytest.raises(Blocked, match=r"127\.0\.0\.1.*Nothing was changed"):
+    with pytest.raises(SignInProblem, match=r"127\.0\.0\.1.*Nothing was changed"):
         rig.run()
     assert not rig.root.exists()
 

@@ -289,7 +289,7 @@ def test_51_another_api_version(rig: Rig) -> None:
 
 
 def test_52_the_second_process_is_told_of_the_first(rig: Rig) -> None:
-    rig.root.mkdir()
+    homes.claim(rig.root, rig.org.organization_id, Disk())
     place = HomeLayout(rig.root)
     with homes.locked(place, Disk()):
         for action in (rig.run, lambda: recover(rig.root)):
@@ -306,7 +306,7 @@ def test_52_the_lock_of_a_killed_process_is_free_at_once(rig: Rig) -> None:
         "with home.locked(HomeLayout(pathlib.Path(sys.argv[1])), Disk()):\n"
         "    print('held', flush=True); sys.stdin.read()\n"
     )
-    rig.root.mkdir()
+    homes.claim(rig.root, rig.org.organization_id, Disk())
     with subprocess.Popen(
         [sys.executable, "-c", code, str(rig.root)],
         stdin=subprocess.PIPE,

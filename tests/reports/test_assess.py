@@ -122,6 +122,17 @@ def test_contract() -> None:
     assert made().in_time is None
 
 
+def test_no_row_counts_is_unknown_and_not_nothing() -> None:
+    """Without the org's counts no figure may look small, and no deadline safe."""
+    told = made(contract_end=date(2031, 1, 1))
+    blind = replace(told, estimate=replace(told.estimate, rows_known=False))
+    assert blind.in_time is None
+    text = lines(blind)
+    for name in ("Rows", "Size", "Calls", "Time", "Disk"):
+        assert f"{name:<9} UNKNOWN, at least" in text
+    assert "UNKNOWN whether in time; start today" in text
+
+
 def test_disk() -> None:
     assert "Make room" not in steps(made())
     assert "Make room" in steps(made(free_bytes=10**9))
@@ -142,8 +153,9 @@ def test_document() -> None:
     assert set(told) == {
         "schema", "taken_at", "organization_id", "organization", "username", "api_version",
         "api_calls", "next_steps", "strict_refusals", "sight", "objects", "outcomes", "rows",
-        "csv_bytes", "wire_bytes", "sampled_rows", "files", "file_bytes", "calls_needed", "quotas",
-        "api_budget", "line_mbit", "line_is_assumed", "days_by_limit", "days", "bottleneck",
+        "rows_known", "csv_bytes", "wire_bytes", "sampled_rows", "files", "file_bytes",
+        "calls_needed", "quotas", "api_budget", "line_mbit", "line_is_assumed", "days_by_limit",
+        "days", "bottleneck",
         "quota_table", "contract_end", "days_left", "in_time", "disk", "elsewhere", "notes",
     }  # fmt: skip
     assert told["taken_at"] == "2026-11-22T04:05:00Z"

@@ -258,7 +258,7 @@ def test_old_tls_is_refused(
     [
         ("407 Proxy Authentication Required", SignInProblem, "wants a user name and password"),
         ("403 Forbidden", SignInProblem, "does not let"),
-        ("502 Bad Gateway", Transient, "ProxyError"),
+        ("502 Bad Gateway", Transient, "the proxy"),
     ],
 )
 def test_a_proxy_that_says_no(

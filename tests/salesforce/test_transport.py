@@ -210,5 +210,5 @@ def test_no_connection_is_told_with_the_host() -> None:
     client = client_for(f"http://127.0.0.1:{port}")
     with pytest.raises(Transient, match=r"127\.0\.0\.1 could be made") as caught:
         client.get_json("/limits")
-    assert "given up after 6 tries" in caught.value.message
+    assert "given up after 2 tries" in caught.value.message
     assert client.budget.used == 0  # nothing reached the org
