@@ -30,6 +30,7 @@ class Settings:
     api_budget: float = 0.5
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    strict: bool = False
 
 
 def _text(value: Any) -> str:
@@ -69,6 +70,15 @@ def _share(value: Any) -> float:
     return share
 
 
+def _yes_or_no(value: Any) -> bool:
+    """true or false, or the words that variables have for them."""
+    words = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+    told = words.get(value.strip().lower()) if isinstance(value, str) else value
+    if not isinstance(told, bool):
+        raise ValueError("must be true or false")
+    return told
+
+
 # table → key → (attribute, check)
 _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "org": {
@@ -80,6 +90,7 @@ _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "api_budget": ("api_budget", _share),
         "objects": ("objects", _names),
         "exclude": ("exclude", _names),
+        "strict": ("strict", _yes_or_no),
     },
 }
 
@@ -87,6 +98,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "SFEXIT_API_VERSION": ("api_version", _version),
     "SFEXIT_CA_BUNDLE": ("ca_bundle", _text),
     "SFEXIT_API_BUDGET": ("api_budget", _share),
+    "SFEXIT_STRICT": ("strict", _yes_or_no),
 }
 
 

@@ -57,6 +57,23 @@ def test_environment_beats_files_and_options_beat_all(user: Path, home: Path) ->
     assert (told.api_version, told.api_budget, told.objects) == ("63.0", 0.3, ("A",))
 
 
+@pytest.mark.parametrize(
+    ("word", "meant"), [("1", True), ("TRUE", True), ("yes", True), ("0", False), ("no", False)]
+)
+def test_strict_by_variable_beats_the_file(user: Path, home: Path, word: str, meant: bool) -> None:
+    write(home, f"[export]\nstrict = {str(not meant).lower()}\n")
+    assert settings(user, home).strict is not meant
+    assert settings(user, home, SFEXIT_STRICT=word).strict is meant
+    assert override(settings(user, home), strict=True).strict
+
+
+@pytest.mark.parametrize("value", ['"perhaps"', "2", "[]"])
+def test_strict_is_yes_or_no(user: Path, home: Path, value: str) -> None:
+    write(home, f"[export]\nstrict = {value}\n")
+    with pytest.raises(UsageProblem, match="true or false"):
+        settings(user, home)
+
+
 def test_options_that_were_not_given_change_nothing() -> None:
     told = Settings(api_version="60.0", objects=("A",))
     assert override(told, api_version=None, objects=(), ca_bundle=None) == told

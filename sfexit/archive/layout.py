@@ -37,6 +37,7 @@ JOURNAL = "data/evidence/journal.jsonl"
 ORGANIZATION = "data/org/organization.json"
 IDENTITY = "data/org/identity.json"
 LIMITS = "data/org/limits.json"
+SIGHT = "data/org/sight.json"
 
 PART_SUFFIX = ".part"
 

@@ -45,7 +45,7 @@ _OURS = frozenset(
         layout.README, layout.VERIFY_TOOL, layout.DATAPACKAGE, layout.LEDGER, layout.FILES_INDEX,
         layout.PAGES, layout.JOBS, layout.NOTES, layout.JOURNAL, "bagit.txt", "bag-info.txt",
         "manifest-sha256.txt", "tagmanifest-sha256.txt", layout.SOBJECTS, layout.ORGANIZATION,
-        layout.IDENTITY, layout.LIMITS, layout.RUN,
+        layout.IDENTITY, layout.LIMITS, layout.SIGHT, layout.RUN,
     ]
 )  # fmt: skip
 _FILE_TRIES = 3  # at writing a small file on a disk that reports faults
@@ -205,7 +205,7 @@ def seal(
 ) -> SealedBag:
     """Write ledger, index, evidence, manifests and signature; then give the bag its number.
 
-    `named` are the objects of describeGlobal, `describe` gives an object's description, `labels`
+    `named` are all objects that the org names, `describe` gives an object's description, `labels`
     are facts for people: `organization`, `org_id`, `api_version`, `sealed` (date-time), `software`.
     Raises ArchiveProblem when the sums do not hold: then nothing is sealed.
     """

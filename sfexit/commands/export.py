@@ -31,6 +31,7 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
         "  sfexit export acme-exit --org acme\n"
         "  sfexit export acme-exit --objects Account,Contact\n"
         "  sfexit export acme-exit --api-budget 25% --json > result.json\n"
+        "  sfexit export acme-exit --strict\n"
         "\b\nExit codes: 0 complete, 3 sealed but incomplete, 4 sign-in, 5 refused before the\n"
         "start, 10 in use by another run, 75 paused (quota, disk), 130 interrupted. After 4, 75\n"
         "and 130 run the same command again.\n"
@@ -50,6 +51,11 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     is_flag=True,
     help="Make the next archive of a home that already has a sealed one.",
 )
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Do not begin when something is hidden from this user, or could not be checked.",
+)
 @org_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
@@ -59,6 +65,7 @@ def command(
     objects: tuple[str, ...],
     exclude: tuple[str, ...],
     anew: bool,
+    strict: bool,
     api_version: str | None,
     api_budget: str | None,
     ca_bundle: str | None,
@@ -89,6 +96,7 @@ def command(
         ca_bundle=ca_bundle,
         objects=_names(objects),
         exclude=_names(exclude),
+        strict=strict or None,
     )
     about = homes.work_about(HomeLayout(home)) or {}
     selection = Selection(frozenset(settings.objects), frozenset(settings.exclude))
@@ -105,6 +113,7 @@ def command(
             key=lambda: signing.load_or_create(config_folder(os.environ)),
             selection=selection,
             anew=anew,
+            strict=settings.strict,
             progress=watching,
             stop=stop,
         )

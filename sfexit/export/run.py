@@ -38,9 +38,10 @@ from sfexit.errors import (
     Transient,
     UsageProblem,
 )
-from sfexit.export import plan
+from sfexit.export import plan, seeing
 from sfexit.export.plan import Selection
 from sfexit.export.records import Reader, Tuning, ledger_lines
+from sfexit.preflight import Sight
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import bulk
 from sfexit.salesforce import describe as describing
@@ -69,6 +70,7 @@ class ExportResult:
     resumed: bool
     set_aside: tuple[str, ...]
     already_sealed: bool = False
+    sight: Sight | None = None  # None: a bag from before there was a look
 
     @property
     def incomplete(self) -> tuple[LedgerLine, ...]:
@@ -121,6 +123,7 @@ def export(
     key: Callable[[], signing.SigningKey],
     selection: Selection | None = None,
     anew: bool = False,
+    strict: bool = False,
     disk: Disk | None = None,
     progress: Progress = SILENT,
     stop: threading.Event | None = None,
@@ -129,7 +132,8 @@ def export(
     """Export the org behind `client` into the home `root`, or go on where a run was cut off.
 
     `key` is asked for only when there is something to sign. `anew` begins the next generation
-    although a sealed bag is there. `stop`, once set, ends the run in good order with Interrupted;
+    although a sealed bag is there. `strict` refuses to read anything unless this user sees
+    everything. `stop`, once set, ends the run in good order with Interrupted;
     it should be the client's own. Raises what `errors` names; progress is always kept.
     """
     started = time.monotonic()
@@ -145,12 +149,15 @@ def export(
         _ = client.version  # fetched here, so that what may go wrong does so before the start
         place = HomeLayout(root)
         home.check_org(place, identity.organization_id)
-        catalogue = None
+        catalogue = sight = hints = None
         if home.work_about(place) is None and (anew or not place.generations()):
             # Before anything is made: a misspelled name must leave no trace.
             progress.phase("Looking at the org")
             catalogue = describing.describe_global(client)
             _check_selection(selection, catalogue[1])
+            sight, hints = seeing.first_look(client, catalogue[1], progress)
+            if strict:
+                seeing.refuse_blind_spots(sight, selection, begun=False)
     except Transient as fault:
         raise SignInProblem(
             f"{fault.message.rstrip('.')}. Nothing was changed: try again when the org can be "
@@ -164,9 +171,9 @@ def export(
             if place.generations() and not anew:
                 return _already_sealed(place, identity, tally, started)
         run = _Run(client, place, disk, tally, stop, selection, identity, key, tuning or Tuning())
-        run.catalogue = catalogue
+        run.catalogue, run.sight, run.hints = catalogue, sight, hints
         try:
-            return run.go(about, started)
+            return run.go(about, started, strict=strict)
         except DiskTrouble as trouble:
             raise run.told(trouble) from trouble
         except Transient as fault:
@@ -225,7 +232,16 @@ def _already_sealed(
         resumed=False,
         set_aside=(),
         already_sealed=True,
+        sight=_sight_of(bag),
     )
+
+
+def _sight_of(bag: Path) -> Sight | None:
+    """The sight that a sealed bag tells of; None when it has none that can be understood."""
+    try:
+        return Sight.from_json(json.loads((bag / layout.SIGHT).read_bytes()))
+    except (OSError, ValueError):
+        return None
 
 
 class _Run:
@@ -253,6 +269,8 @@ class _Run:
         self._key = key
         self._tuning = tuning
         self.catalogue: tuple[bytes, tuple[ObjectEntry, ...]] | None = None  # if already asked for
+        self.sight: Sight | None = None  # likewise
+        self.hints: dict[str, int] | None = None  # likewise
         self._entries: tuple[ObjectEntry, ...] = ()
         self._named: frozenset[str] = frozenset()
         self._journal: Journal | None = None
@@ -275,7 +293,7 @@ class _Run:
 
     # ---- the order of things -----------------------------------------------------------------
 
-    def go(self, about: dict[str, Any] | None, started: float) -> ExportResult:
+    def go(self, about: dict[str, Any] | None, started: float, *, strict: bool) -> ExportResult:
         resumed = self._open(about)
         generation = sealing.finish_interrupted(self._place, self._log)
         if generation is not None:
@@ -301,6 +319,8 @@ class _Run:
             tuning=self._tuning,
         )
         organization = self._about_the_org()
+        if strict:
+            seeing.refuse_blind_spots(self._sight, self._selection, begun=True)
         for _ in range(_AUDITS):
             self._read_all(reader)
             if self._read_back(reader):
@@ -313,8 +333,9 @@ class _Run:
         strangers += sealing.sweep(self._place, self._disk, self._log)
         for name in strangers:
             self._tally.note(f"{name} is not part of the archive; it was set aside in work/")
-        bag = self._seal(reader, organization)
-        lines = tuple(sorted(ledger_lines(self._log), key=lambda line: line.object))
+        self._look_closer(reader)
+        lines = seeing.ledger(ledger_lines(self._log), self._sight, self._planned())
+        bag = self._seal(reader, organization, lines)
         self._clean_up()
         return ExportResult(
             home=self._place.root,
@@ -328,6 +349,7 @@ class _Run:
             seconds=time.monotonic() - started,
             resumed=resumed,
             set_aside=tuple(strangers),
+            sight=self._sight,
         )
 
     def _open(self, about: dict[str, Any] | None) -> bool:
@@ -415,12 +437,13 @@ class _Run:
 
         recordCount is stale and leaves out deleted and archived rows: never a count.
         """
-        hints: dict[str, int] = {}
-        with suppress(OrgRefused, Transient):
-            told = self._client.get_json("/limits/recordCount")
-            for one in told.get("sObjects", []):
-                hints[str(one.get("name"))] = int(one.get("count") or 0)
-        return {name: count for name, count in hints.items() if count > 0}
+        if self.hints is None:
+            self.hints = {}
+            with suppress(OrgRefused, Transient):
+                told = self._client.get_json("/limits/recordCount")
+                for one in told.get("sObjects", []):
+                    self.hints[str(one.get("name"))] = int(one.get("count") or 0)
+        return {name: count for name, count in self.hints.items() if count > 0}
 
     def _about_the_org(self) -> dict[str, Any]:
         organization = self._stored_json(layout.ORGANIZATION)
@@ -438,7 +461,35 @@ class _Run:
             )
         if self._stored_json(layout.LIMITS) is None:
             self._publish_json(layout.LIMITS, {"before": self._limits()})
+        self._see()
         return organization
+
+    @property
+    def _sight(self) -> Sight:
+        assert self.sight is not None
+        return self.sight
+
+    def _see(self) -> None:
+        """What this user does not see: from the archive, from this run's start, else by a look."""
+        stored = self._stored_json(layout.SIGHT)
+        if stored is not None:
+            with suppress(ValueError):  # of another version of sfexit
+                self.sight = Sight.from_json(stored)
+                return
+        if self.sight is None:
+            try:
+                self.sight, self.hints = seeing.first_look(self._client, self._entries, self._tally)
+            except Transient as silence:
+                raise Paused(_silent(silence)) from silence
+        self._publish_json(layout.SIGHT, self.sight.as_json())
+
+    def _look_closer(self, reader: Reader) -> None:
+        """Compare the fields of objects that have rows although the org's counts said otherwise."""
+        lines = list(ledger_lines(self._log))
+        seen = seeing.closer_look(self._client, self._sight, lines, reader.description, self._tally)
+        if seen is not self._sight:
+            self.sight = seen
+            self._publish_json(layout.SIGHT, seen.as_json())
 
     def _limits(self) -> dict[str, Any]:
         with suppress(OrgRefused, Transient):
@@ -521,10 +572,7 @@ class _Run:
         except OrgRefused:
             return
         except Transient as silence:
-            raise Paused(
-                f"the org does not answer any more ({silence.message.rstrip('.')}): run the same "
-                "command again when it does. Progress is kept"
-            ) from fault
+            raise Paused(_silent(silence)) from fault
 
     def _settle(self, entry: ObjectEntry) -> LedgerLine | None:
         if entry.name not in self._named:
@@ -664,10 +712,12 @@ class _Run:
         if relative == layout.SOBJECTS:
             self._catalogue()
             reader.names.update(self._safe_names())
-        elif relative in (layout.ORGANIZATION, layout.IDENTITY, layout.LIMITS):
+        elif relative in (layout.ORGANIZATION, layout.IDENTITY, layout.LIMITS, layout.SIGHT):
             self._about_the_org()
 
-    def _seal(self, reader: Reader, organization: dict[str, Any]) -> SealedBag:
+    def _seal(
+        self, reader: Reader, organization: dict[str, Any], lines: tuple[LedgerLine, ...]
+    ) -> SealedBag:
         self._tally.phase("Sealing")
         before = (self._stored_json(layout.LIMITS) or {}).get("before", {})
         self._publish_json(layout.LIMITS, {"before": before, "after": self._limits()})
@@ -694,8 +744,8 @@ class _Run:
             self._disk,
             self._log,
             generation=generation,
-            lines=list(ledger_lines(self._log)),
-            named=self._planned(),
+            lines=lines,
+            named={*self._planned(), *(one.name for one in self._sight.hidden_objects)},
             describe=reader.description,
             key=self._key(),
             labels={
@@ -719,6 +769,13 @@ class _Run:
         self._log.close()
         self._journal = None
         home.clear_work(self._place)
+
+
+def _silent(silence: Transient) -> str:
+    return (
+        f"the org does not answer any more ({silence.message.rstrip('.')}): run the same command "
+        "again when it does. Progress is kept"
+    )
 
 
 def _mb(count: int) -> str:

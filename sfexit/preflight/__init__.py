@@ -4,7 +4,7 @@
 """
 
 from sfexit.preflight.ledger import annotate, ledger_lines
-from sfexit.preflight.looking import look, look_closer
+from sfexit.preflight.looking import look, look_closer, look_closer_within, not_looked
 from sfexit.preflight.permission_set import package_xml, permission_set_xml
 from sfexit.preflight.questions import Questions
 from sfexit.preflight.sight import BlindSpot, HiddenObject, Permission, Sight, refusals_for_strict
@@ -19,6 +19,8 @@ __all__ = [
     "ledger_lines",
     "look",
     "look_closer",
+    "look_closer_within",
+    "not_looked",
     "package_xml",
     "permission_set_xml",
     "refusals_for_strict",

@@ -41,7 +41,9 @@ DESCRIBED = (
     "UserPermissionAccess", "PermissionSet", "EntityDefinition", "FieldDefinition",
     "TransactionSecurityPolicy", "User",
 )  # fmt: skip
+_SETUP = "View Setup and Configuration"
 _SETUP_REMEDY = "give the user View Setup and Configuration and look again"
+_FIRST_FEW, _MOST_AT_ONCE = 20, 400  # objects of a closer look
 # What the rules read elsewhere or not at all: their fields need no look.
 _NOT_READ = frozenset({"no_data", "covered", "by_metadata", "external"})
 
@@ -80,15 +82,17 @@ def look(
     held, known = permissions(asking, user_id, described)
     states = {one.api_name: one.state for one in held}
     # Without any count every object is compared: no count must not look like no rows.
-    rows = rows or record_counts(asking) or None
+    rows = (record_counts(asking) if rows is None else rows) or None
     found = _Findings()
     _look_at_objects(asking, entries, described, states, found)
     found.spots += hidden_rows(asking, names, states, rows, described)
     all_rows_of: frozenset[str] = frozenset()
     if states["ViewAllData"] != HELD:
         all_rows_of = objects_with_all_rows(asking, user_id)
+    later: list[str] = []
     if deep:
-        _look_at_fields(asking, _candidates(entries, found, rows), described, states, found)
+        now, later = _candidates(entries, found, rows)
+        _look_at_fields(asking, now, described, states, found)
     else:
         found.spots.append(_unchecked_fields("fields were not compared, as asked"))
     applicable = tuple(one for one in held if _applies(one, names, found, rows))
@@ -100,6 +104,7 @@ def look(
         all_rows_of=all_rows_of,
         fields_checked=frozenset(found.checked),
         fields_unchecked=found.unchecked,
+        fields_later=frozenset(later),
         known_permissions=known,
         dependencies=dependencies(asking, states, applicable),
         api_calls=client.budget.used - before,
@@ -128,7 +133,57 @@ def look_closer(
         blind_spots=sight.blind_spots + tuple(found.spots),
         fields_checked=sight.fields_checked | found.checked,
         fields_unchecked={**kept, **found.unchecked},
+        fields_later=sight.fields_later.difference(wanted),
         api_calls=sight.api_calls + client.budget.used - before,
+    )
+
+
+def look_closer_within(
+    client: Client,
+    sight: Sight,
+    names: Sequence[str],
+    *,
+    most_calls: int,
+    questions: Questions | None = None,
+) -> Sight:
+    """`look_closer`, ended when about `most_calls` are spent; the rest of `names` stays unknown.
+
+    How many objects fit into one call depends on what the org lets be packed together, so a few go
+    first and the next ones are as many as those promise to fit.
+    """
+    asking = questions or Questions(client)
+    before = client.budget.used
+    left, size = list(names), _FIRST_FEW
+    while left and client.budget.used - before < most_calls:
+        some, left = left[:size], left[size:]
+        start = client.budget.used
+        sight = look_closer(client, sight, some, questions=asking)
+        spent = max(1, client.budget.used - start)
+        room = most_calls - (client.budget.used - before)
+        size = max(1, min(_MOST_AT_ONCE, room * len(some) // spent))
+    if not left:
+        return sight
+    why = f"it would have taken more than {most_calls:,} calls"
+    return replace(
+        sight,
+        blind_spots=(*sight.blind_spots, _unchecked_fields(_some(left), why)),
+        fields_unchecked={**sight.fields_unchecked, **dict.fromkeys(left, why)},
+        fields_later=sight.fields_later.difference(left),
+    )
+
+
+def not_looked(why: str) -> Sight:
+    """The sight of a look that could not be made: nothing is known, and it says why."""
+    objects_ = "whether objects are hidden from this user is unknown"
+    rows = "whether rows of others are hidden from this user is unknown"
+    return Sight(
+        user_id="",
+        permissions=(),
+        blind_spots=(
+            unknown_spot("objects_unchecked", objects_, _SETUP, _SETUP_REMEDY, why),
+            unknown_spot("rows_hidden", rows, "View All Data", "give the user View All Data", why),
+            _unchecked_fields("all objects", why),
+        ),
     )
 
 
@@ -210,7 +265,7 @@ def _look_at_objects(
                 "objects_unchecked",
                 "the list of all objects of the org could not be read, so hidden objects stay "
                 "unknown",
-                "View Setup and Configuration",
+                _SETUP,
                 _SETUP_REMEDY,
                 f"EntityDefinition: {reply.refusal or 'no rows'}",
             )
@@ -221,7 +276,7 @@ def _look_at_objects(
             unknown_spot(
                 "objects_unchecked",
                 "the list of all objects may itself be cut for this user",
-                "View Setup and Configuration",
+                _SETUP,
                 _SETUP_REMEDY,
                 "Tooling EntityDefinition is for users with View Setup and Configuration",
             )
@@ -249,9 +304,11 @@ def _look_at_objects(
 
 def _candidates(
     entries: Sequence[ObjectEntry], found: _Findings, rows: Mapping[str, int] | None
-) -> list[str]:
-    """The objects whose fields are worth a look, those with most rows first."""
-    chosen = []
+) -> tuple[list[str], list[str]]:
+    """The objects whose fields are worth a look, those with most rows first; and those that would
+    be if they had rows."""
+    now: list[str] = []
+    later: list[str] = []
     for entry in entries:
         rule = rule_for(entry)
         if not entry.queryable or (rule is not None and rule.kind in _NOT_READ):
@@ -261,10 +318,9 @@ def _candidates(
             secured = entry.custom or (entry.createable and entry.layoutable)
         if entry.associate_entity_type is not None or not secured:
             continue
-        if rows is not None and not rows.get(entry.name):
-            continue
-        chosen.append(entry.name)
-    return sorted(chosen, key=lambda name: (-(rows or {}).get(name, 0), name))
+        seems_empty = rows is not None and not rows.get(entry.name)
+        (later if seems_empty else now).append(entry.name)
+    return sorted(now, key=lambda name: (-(rows or {}).get(name, 0), name)), later
 
 
 def _look_at_fields(
@@ -302,16 +358,20 @@ def _look_at_fields(
         (asking.descriptions[name] for name in ready), states.get("ViewEncryptedData", UNKNOWN)
     )
     if found.unchecked:
-        some = ", ".join(printable(name, 60) for name in sorted(found.unchecked)[:5])
-        more = f" and {len(found.unchecked) - 5:,} more" if len(found.unchecked) > 5 else ""
-        found.spots.append(_unchecked_fields(f"{some}{more}", next(iter(found.unchecked.values()))))
+        why = next(iter(found.unchecked.values()))
+        found.spots.append(_unchecked_fields(_some(sorted(found.unchecked)), why))
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 5:,} more" if len(names) > 5 else ""
+    return ", ".join(printable(name, 60) for name in names[:5]) + more
 
 
 def _unchecked_fields(of: str, why: str = "") -> BlindSpot:
     return unknown_spot(
         "fields_unchecked",
         f"whether fields are hidden could not be checked: {of}",
-        "View Setup and Configuration",
+        _SETUP,
         _SETUP_REMEDY,
         why or "not asked",
     )

@@ -76,6 +76,7 @@ class Sight:
     all_rows_of: frozenset[str] = frozenset()  # View All on the object, without View All Data
     fields_checked: frozenset[str] = frozenset()  # objects
     fields_unchecked: Mapping[str, str] = field(default_factory=dict)  # object → why
+    fields_later: frozenset[str] = frozenset()  # objects that seemed to be empty, to be looked at
     known_permissions: frozenset[str] = frozenset()  # API names that this org has
     dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     api_calls: int = 0
@@ -105,6 +106,7 @@ class Sight:
             "all_rows_of": sorted(self.all_rows_of),
             "fields_checked": sorted(self.fields_checked),
             "fields_unchecked": dict(sorted(self.fields_unchecked.items())),
+            "fields_later": sorted(self.fields_later),
             "known_permissions": sorted(self.known_permissions),
             "dependencies": {k: list(v) for k, v in sorted(self.dependencies.items())},
             "api_calls": self.api_calls,
@@ -113,7 +115,7 @@ class Sight:
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Sight:
         """Back from the stored form. Raises ValueError for anything else."""
-        if document.get("schema") != SCHEMA:
+        if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
             raise ValueError(f"not a document of the kind {SCHEMA}")
         try:
             return cls(
@@ -127,6 +129,7 @@ class Sight:
                 all_rows_of=frozenset(document["all_rows_of"]),
                 fields_checked=frozenset(document["fields_checked"]),
                 fields_unchecked=dict(document["fields_unchecked"]),
+                fields_later=frozenset(document.get("fields_later", ())),
                 known_permissions=frozenset(document["known_permissions"]),
                 dependencies={k: tuple(v) for k, v in document["dependencies"].items()},
                 api_calls=int(document["api_calls"]),

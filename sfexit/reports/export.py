@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import textwrap
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from sfexit.archive.ledger import LedgerLine
 from sfexit.export.run import ExportResult
+from sfexit.preflight import BlindSpot, Sight, annotate
+from sfexit.preflight.sight import HELD, UNKNOWN
 from sfexit.redaction import printable
+from sfexit.reports.assess import Group, groups
 
 SCHEMA = "sfexit-export/1"
 _SHOWN = 12  # lines of one kind on a screen; the ledger has all
@@ -22,6 +26,8 @@ _WORDS = {
     "not_exported": "not exported",
     "failed": "failed",
 }
+# Of lines with a remedy.
+_PARTLY = {"exported": "partly exported", "empty": "empty as far as this user sees"}
 
 
 def document(result: ExportResult) -> dict[str, Any]:
@@ -66,18 +72,42 @@ def document(result: ExportResult) -> dict[str, Any]:
             }
             for line in result.incomplete
         ],
+        "sight": _sight(result.sight),
+    }
+
+
+def _sight(sight: Sight | None) -> dict[str, Any] | None:
+    """What the user does not see, in short; the archive's data/org/sight.json has all of it."""
+    if sight is None:
+        return None
+    certainties = Counter(spot.certainty for spot in sight.blind_spots)
+    return {
+        "clear": sight.clear,
+        "api_calls": sight.api_calls,
+        "not_held": [one.label for one in sight.permissions if one.state != HELD],
+        "hidden_objects": len(sight.hidden_objects),
+        "blind_spots": {word: certainties[word] for word in ("certain", "likely", "unknown")},
+        "groups": [
+            {**asdict(group), "names": list(group.names)} for group in groups(sight.blind_spots)
+        ],
     }
 
 
 def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     """The result for an administrator: what is missing and what to do first, then the figures."""
+    spots = result.sight.blind_spots if result.sight is not None else ()
+    gaps = [line for line in result.incomplete if not _told_above(line, result.sight)]
     if result.incomplete:
         yield "INCOMPLETE: the archive is sealed, but something that may be data is not in it."
-        yield ""
-        yield from _gaps(result.incomplete, width)
     else:
         yield "COMPLETE: everything that the org showed this user is in the archive."
     yield ""
+    if spots:
+        yield from _unseen(spots, width)
+        yield ""
+    if gaps:
+        yield from _gaps(gaps, width)
+        yield ""
     outcomes = Counter(line.outcome for line in result.lines)
     told = ", ".join(f"{outcomes[word]:,} {_WORDS[word]}" for word in _WORDS if outcomes[word])
     rows = sum(line.rows or 0 for line in result.lines)
@@ -102,6 +132,44 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
         yield f"Set aside {len(result.set_aside)} files that are not ours, in work/set-aside"
 
 
+def _unseen(spots: Sequence[BlindSpot], width: int) -> Iterator[str]:
+    """Blind spots by the permission that lifts them, those seen for sure first."""
+    by_permission: dict[str, list[Group]] = {}
+    for group in groups(spots):
+        by_permission.setdefault(group.permission, []).append(group)
+    sure = any(spot.certainty != UNKNOWN for spot in spots)
+    yield "What this user cannot see" if sure else "What could not be checked"
+    for permission, members in list(by_permission.items())[:_SHOWN]:
+        yield f"   {printable(permission, 100) or 'No permission lifts this'}"
+        for group in members[:_SHOWN]:
+            yield from _wrapped(f"   {_spot(group)}", width)
+    if len(by_permission) > _SHOWN:
+        yield f"   and {len(by_permission) - _SHOWN} more: see data/org/sight.json in the archive"
+    if sure:
+        yield from _wrapped(
+            "do    `sfexit assess` writes a permission set that lifts this; then export again with "
+            "--anew. data/ledger.csv names every object concerned",
+            width,
+        )
+
+
+def _spot(group: Group) -> str:
+    names = ", ".join(printable(name, 90) for name in group.names[:5])
+    more = f" and {len(group.names) - 5:,} more" if len(group.names) > 5 else ""
+    named = "" if all(name in group.head for name in group.names) else f": {names}{more}"
+    return f"{'unknown: ' if group.certainty == UNKNOWN else ''}{group.head}{named}"
+
+
+def _told_above(line: LedgerLine, sight: Sight | None) -> bool:
+    """Whether all that is to be said of a gap is said by the blind spots."""
+    if sight is None:
+        return False
+    if line.outcome == "not_exported":
+        return any(spot.kind == "object_hidden" for spot in sight.of(line.object))
+    bare = replace(line, reason="", evidence="", remedy="", fields_not_exported={})
+    return line.outcome != "failed" and annotate(bare, sight).remedy == line.remedy
+
+
 def _gaps(lines: Iterable[LedgerLine], width: int) -> Iterator[str]:
     """Incomplete objects, those with the same reason and remedy together."""
     groups: dict[tuple[str, str, str], list[LedgerLine]] = {}
@@ -112,7 +180,7 @@ def _gaps(lines: Iterable[LedgerLine], width: int) -> Iterator[str]:
         names = ", ".join(line.object for line in members[:5])
         if len(members) > 5:
             names += f" and {len(members) - 5} more"
-        word = _WORDS[outcome] if outcome != "exported" else "partly exported"
+        word = _PARTLY.get(outcome, _WORDS[outcome])
         yield f"{names}: {word}"
         yield from _wrapped(f"why   {printable(reason, 400)}", width)
         if outcome == "failed" and members[0].evidence:
@@ -123,7 +191,7 @@ def _gaps(lines: Iterable[LedgerLine], width: int) -> Iterator[str]:
 
 
 def _urgency(outcome: str) -> int:
-    return ("failed", "not_exported", "exported").index(outcome)
+    return ("failed", "not_exported", "exported", "empty").index(outcome)
 
 
 def _wrapped(text: str, width: int) -> list[str]:

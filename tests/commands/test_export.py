@@ -18,8 +18,9 @@ import pytest
 
 from sfexit.salesforce import refusals
 from sfexit.simulated_org import Fault, FaultPlan, serve
+from sfexit.simulated_org.visibility import SimulatedUser
 
-from .conftest import Company, Ran, small_org
+from .conftest import COMPLETE, Company, Ran, small_org
 
 Sfexit = Callable[..., Ran]
 
@@ -61,6 +62,7 @@ def test_document(sfexit: Sfexit, company: Company, home: Path) -> None:
     assert set(told) == {
         "schema", "home", "organization_id", "organization", "complete", "already_sealed",
         "resumed", "bag", "objects", "outcomes", "rows", "this_run", "set_aside", "incomplete",
+        "sight",
     }  # fmt: skip
     assert told["schema"] == "sfexit-export/1"
     assert told["home"] == str(home)
@@ -616,3 +618,38 @@ def test_closed_pipe_is_no_traceback(company: Company, home: Path) -> None:
     assert process.stderr is not None
     assert "Traceback" not in process.stderr.read()
     process.stderr.close()
+
+
+# ---- --strict ------------------------------------------------------------------------------------
+
+LISTED = (
+    *COMPLETE, "EntityDefinition", "FieldDefinition", "EntityParticle", "PermissionSet",
+    "PermissionSetAssignment", "UserPermissionAccess", "ObjectPermissions", "FieldPermissions",
+    "TransactionSecurityPolicy",
+)  # fmt: skip
+
+
+def test_strict_begins_when_everything_is_seen(sfexit: Sfexit, tmp_path: Path, home: Path) -> None:
+    with serve(small_org(names=LISTED), FaultPlan(seed=1)) as server:
+        company = Company(server, FaultPlan(seed=1), tmp_path)
+        assert sfexit("export", home, "--strict", "-q", **company.credentials()) == Ran(0, "", "")
+
+
+@pytest.mark.parametrize("way", ["option", "variable", "file"])
+def test_strict_refuses_and_creates_nothing(
+    sfexit: Sfexit, tmp_path: Path, home: Path, clean_environment: Path, way: str
+) -> None:
+    if way == "file":
+        (clean_environment / "sfexit.toml").write_text("[export]\nstrict = true\n", "utf-8")
+    options = ["--strict"] if way == "option" else []
+    variables = {"SFEXIT_STRICT": "1"} if way == "variable" else {}
+    with serve(small_org(names=LISTED), FaultPlan(seed=1)) as server:
+        user = SimulatedUser("Nearly", view_all_data=False)
+        token = {
+            "SFEXIT_INSTANCE_URL": server.url, "SFEXIT_ACCESS_TOKEN": server.org.sign_in(user),
+        }  # fmt: skip
+        ran = sfexit("export", home, *options, **token, **variables)
+    assert ran.code == 5
+    assert "View All Data" in ran.sentence
+    assert "sfexit assess" in ran.sentence
+    assert not home.exists()

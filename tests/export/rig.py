@@ -142,6 +142,7 @@ class Rig:
         stop: threading.Event | None = None,
         selection: Any = None,
         anew: bool = False,
+        strict: bool = False,
         root: Path | None = None,
         **client: Any,
     ) -> ExportResult:
@@ -159,6 +160,7 @@ class Rig:
                 stop=stop,
                 selection=selection,
                 anew=anew,
+                strict=strict,
                 tuning=tuning or self.tuning(),
             )
 

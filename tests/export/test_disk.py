@@ -329,6 +329,7 @@ VICTIMS = [
     "data/org/organization.json",
     "data/org/identity.json",
     "data/org/limits.json",
+    "data/org/sight.json",
 ]
 
 

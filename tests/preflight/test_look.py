@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from sfexit.errors import OrgRefused
-from sfexit.preflight import Questions, Sight, look, look_closer, permission_set_xml
+from sfexit.preflight import (
+    Questions,
+    Sight,
+    look,
+    look_closer,
+    look_closer_within,
+    not_looked,
+    permission_set_xml,
+)
 from sfexit.preflight.questions import Reply, describe, query
 from sfexit.preflight.sight import HELD, MISSING, UNKNOWN
 from sfexit.salesforce.client import Client
@@ -327,3 +335,48 @@ def test_a_question_that_fails_for_good_is_unknown(make: Callable[..., Company])
     reply = asking.one(query("SELECT Id FROM Account"))
     assert (reply.ok, reply.status) == (False, 0)
     assert reply.refusal.startswith("no answer: ")
+
+
+# ---- objects that seem to be empty ---------------------------------------------------------------
+
+
+def test_objects_that_seem_empty_are_left_for_later(make: Callable[..., Company]) -> None:
+    company = make()
+    client = company.client(SimulatedUser("N", view_all_fields=False))
+    sight = look(client, describe_global(client)[1], rows={"Contact": 5})
+    assert "Contact" in sight.fields_checked
+    assert {"Account", "Opportunity", "Empty__c"} <= sight.fields_later
+    assert not sight.fields_later & sight.fields_checked
+    names = sorted(sight.fields_later)
+    closer = look_closer_within(client, sight, names, most_calls=60)
+    assert closer.fields_later == frozenset()
+    assert closer.fields_checked >= {*names, "Contact"}
+    assert Sight.from_json(closer.as_json()).fields_checked == closer.fields_checked
+
+
+def test_a_closer_look_keeps_to_its_calls(
+    make: Callable[..., Company], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sfexit.preflight.looking._FIRST_FEW", 1)
+    monkeypatch.setattr("sfexit.preflight.looking._MOST_AT_ONCE", 1)
+    company = make()
+    client = company.client(SimulatedUser("N"))
+    sight = look(client, describe_global(client)[1], rows={"Contact": 5})
+    names = sorted(sight.fields_later)
+    before = company.requests()
+    closer = look_closer_within(client, sight, names, most_calls=4)
+    assert company.requests() - before <= 8
+    assert 0 < len(closer.fields_checked) - len(sight.fields_checked) < len(names)
+    left = set(names) - closer.fields_checked
+    assert set(closer.fields_unchecked) == left
+    [spot] = [one for one in closer.blind_spots if one.kind == "fields_unchecked"]
+    assert spot.certainty == UNKNOWN
+    assert "more than 4 calls" in spot.evidence
+
+
+def test_a_look_that_could_not_be_made_knows_nothing() -> None:
+    sight = not_looked("the line was down")
+    assert sight.state("ViewAllData") == UNKNOWN
+    assert {spot.certainty for spot in sight.blind_spots} == {UNKNOWN}
+    assert {spot.evidence for spot in sight.blind_spots} == {"the line was down"}
+    assert not sight.clear

@@ -11,6 +11,7 @@ import pytest
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.sealing import SealedBag
 from sfexit.export.run import ExportResult
+from sfexit.preflight import BlindSpot, Permission, Sight, annotate
 from sfexit.reports import export as report
 
 BAG = SealedBag(Path("acme/bags/0001"), 1, "ab" * 32, "SHA256:key", 12, 3_456_789)
@@ -141,3 +142,73 @@ def test_document_is_json() -> None:
 
 def test_no_bag() -> None:
     assert report.document(result(GOOD, bag=None))["bag"] is None
+
+
+# ---- what the user cannot see --------------------------------------------------------------------
+
+
+def sight(*spots: BlindSpot) -> Sight:
+    return Sight("005", (Permission("X", "View X", "x", (), "always", "missing", ""),), spots)
+
+
+def spot(kind: str, owner: str, field: str = "", **more: str) -> BlindSpot:
+    given = {"permission": "View X", "remedy": "give View X", "certainty": "certain", **more}
+    what = f"{owner}.{field} is hidden" if field else f"{owner} is hidden"
+    return BlindSpot(kind, owner, field, what, evidence="seen", **given)
+
+
+def test_no_look_and_a_clear_look() -> None:
+    assert report.document(result(GOOD))["sight"] is None
+    told = report.document(result(GOOD, sight=sight()))["sight"]
+    assert told == {
+        "clear": True, "api_calls": 0, "not_held": ["View X"], "hidden_objects": 0,
+        "blind_spots": {"certain": 0, "likely": 0, "unknown": 0}, "groups": [],
+    }  # fmt: skip
+    assert "cannot see" not in "\n".join(report.summary(result(GOOD, sight=sight())))
+
+
+def test_blind_spots_stand_on_top_by_their_permission_and_once() -> None:
+    seen = sight(
+        spot("field_hidden", "Account", "A__c"),
+        spot("field_hidden", "Account", "B__c"),
+        spot("object_hidden", "Hidden__c", remedy="give Read", permission="Read on Hidden__c"),
+        spot("policy", "", certainty="unknown", permission="Exempt"),
+    )
+    hidden = line("Hidden__c", "not_exported", reason="no access", remedy="give Read")
+    lines = list(report.summary(result(annotate(GOOD, seen), hidden, GAP, sight=seen)))
+    text = "\n".join(lines)
+    assert lines[0].startswith("INCOMPLETE: ")
+    assert lines[2] == "What this user cannot see"
+    assert text.index("   View X") < text.index("Vote: not exported") < text.index("Org ")
+    assert "2 fields of 1 objects are hidden: Account.A__c, Account.B__c" in text
+    assert "unknown: " in text
+    assert text.count("Hidden__c is hidden") == 1
+    assert "partly exported" not in text
+    assert "no access" not in text
+    assert "sfexit assess" in text
+
+
+def test_unknown_alone_leaves_the_archive_complete() -> None:
+    seen = sight(spot("policy", "", certainty="unknown"))
+    lines = list(report.summary(result(GOOD, sight=seen)))
+    assert lines[0].startswith("COMPLETE: ")
+    assert lines[2] == "What could not be checked"
+
+
+def test_other_gaps_of_a_half_seen_object_are_told() -> None:
+    seen = sight(spot("field_hidden", "Account", "A__c"))
+    partly = annotate(line("Account", "exported", rows=1, remedy="take the files"), seen)
+    failed = annotate(dataclasses.replace(FAILED, object="Account"), seen)
+    for one in (partly, failed):
+        assert "Account: " in "\n".join(report.summary(result(one, sight=seen)))
+
+
+def test_an_empty_object_with_a_remedy() -> None:
+    empty = line("Case", "empty", rows=0, remedy="give View All Data")
+    assert "Case: empty as far as this user sees" in "\n".join(report.summary(result(empty)))
+
+
+def test_words_of_the_org_are_cleaned_in_blind_spots() -> None:
+    evil = spot("object_hidden", "A\x1b[31m", permission="P\x1b[31m\nQ")
+    lines = list(report.summary(result(GOOD, sight=sight(evil, evil))))
+    assert not any(mark in text for text in lines for mark in "\x1b\r\n")

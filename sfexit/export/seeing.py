@@ -1,0 +1,142 @@
+"""The preflight inside an export: a look before anything is made, a closer one before the seal.
+
+A look that fails ends as unknown and never stops an export; only `--strict` does, by
+`refuse_blind_spots`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from sfexit import preflight
+from sfexit.archive.ledger import LedgerLine
+from sfexit.catalog import Description, ObjectEntry
+from sfexit.errors import (
+    Blocked,
+    Interrupted,
+    OrgRefused,
+    Paused,
+    SessionLost,
+    SfexitError,
+    Transient,
+)
+from sfexit.export.plan import Selection
+from sfexit.preflight import Sight
+from sfexit.preflight.looking import record_counts
+from sfexit.preflight.sight import UNKNOWN
+from sfexit.progress import Progress
+from sfexit.redaction import printable
+from sfexit.salesforce import org as orgs
+from sfexit.salesforce.client import Client
+
+CLOSER_CALLS = 60  # about as many; an export of the smallest org takes as much
+_STOPS_THE_RUN = (SessionLost, Paused, Interrupted)
+
+
+def first_look(
+    client: Client, entries: Sequence[ObjectEntry], progress: Progress
+) -> tuple[Sight, dict[str, int]]:
+    """What this user does not see, and the org's approximate row counts, asked for on the way.
+
+    Raises only what ends the run in any case: a lost session, a spent budget, a wish to stop, and
+    Transient when the org does not answer anything any more: nothing is to be called unknown
+    for good because the line was down for a moment.
+    """
+    progress.phase("Looking for what is hidden")
+    questions = preflight.Questions(client)
+    counts: Mapping[str, int] = {}
+    try:
+        counts = record_counts(questions) or {}
+        sight = preflight.look(client, entries, rows=counts, questions=questions)
+    except _STOPS_THE_RUN:
+        raise
+    except Exception as fault:  # an odd answer must not keep anybody from their data
+        sight = preflight.not_looked(_why(fault))
+        progress.note(f"what is hidden from this user could not be checked: {_why(fault)}")
+    if any(spot.certainty == UNKNOWN for spot in sight.blind_spots):
+        with suppress(OrgRefused):
+            orgs.limits(client)
+    return sight, dict(counts)
+
+
+def closer_look(
+    client: Client,
+    sight: Sight,
+    lines: Iterable[LedgerLine],
+    describe: Callable[[str], Description],
+    progress: Progress,
+) -> Sight:
+    """`sight` with the fields of objects that proved to have rows although they seemed empty.
+
+    `describe` gives the describe that an object was read by, so nothing is asked for twice.
+    """
+    full = sorted((line for line in lines if line.has_rows), key=lambda line: -(line.rows or 0))
+    wanted = [line.object for line in full if line.object in sight.fields_later]
+    if not wanted:
+        return sight
+    progress.phase("Looking for what is hidden")
+    questions = preflight.Questions(client)
+    try:
+        for name in wanted:
+            with suppress(OrgRefused, Transient):
+                questions.descriptions[name] = describe(name)
+        return preflight.look_closer_within(
+            client, sight, wanted, most_calls=CLOSER_CALLS, questions=questions
+        )
+    except _STOPS_THE_RUN:
+        raise
+    except Exception as fault:
+        progress.note(f"hidden fields of {len(wanted):,} objects were not checked: {_why(fault)}")
+        unchecked = {**sight.fields_unchecked, **dict.fromkeys(wanted, _why(fault))}
+        return replace(sight, fields_unchecked=unchecked)
+
+
+def ledger(
+    lines: Iterable[LedgerLine], sight: Sight, planned: Collection[str]
+) -> tuple[LedgerLine, ...]:
+    """The whole ledger: what was read, with what is hidden of it, and objects hidden entirely.
+
+    `planned` are the objects that describeGlobal named. One of them that was hidden at the first
+    look has been shown since, and its own line tells what became of it.
+    """
+    named = set(planned)
+    told = [preflight.annotate(line, sight) for line in lines]
+    told += [line for line in preflight.ledger_lines(sight) if line.object not in named]
+    return tuple(sorted(told, key=lambda line: line.object))
+
+
+def refuse_blind_spots(sight: Sight, selection: Selection, *, begun: bool) -> None:
+    """What `--strict` is for. Raises Blocked unless everything was checked and is seen.
+
+    What is hidden of objects that the user does not want anyway is no reason. `begun`: rows were
+    already read by a user who does not see all.
+    """
+    spots = tuple(
+        spot
+        for spot in sight.blind_spots
+        if not spot.object or selection.left_out(spot.object) is None
+    )
+    wanted = replace(sight, blind_spots=spots)
+    refusals = preflight.refusals_for_strict(wanted)
+    if not refusals:
+        return
+    labels = list(dict.fromkeys(printable(s.permission, 100) for s in spots if s.permission))
+    lacking = f" (first of all {', '.join(labels[:3])})" if labels else ""
+    more = f", and {len(refusals) - 1:,} more" if len(refusals) > 1 else ""
+    end = (
+        "give the permissions, then remove the folder work in the home to begin anew"
+        if begun
+        else "nothing was created"
+    )
+    raise Blocked(
+        f"--strict: this user does not see everything{lacking}: {refusals[0].rstrip('.')}{more}; "
+        f"`sfexit assess` lists all and writes a permission set; {end}"
+    )
+
+
+def _why(fault: Exception) -> str:
+    if isinstance(fault, SfexitError):
+        return printable(fault.message, 300)
+    return f"an answer that is not understood ({type(fault).__name__})"
