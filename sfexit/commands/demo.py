@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _MARK = ".made-by-sfexit-demo"
 _ROWS = 12_000
 _SEED = 7
-_CUT_AT_REQUEST = 90
+_CUT_AT_REQUEST = 9
 
 
 @click.command(
@@ -85,8 +85,8 @@ def _rehearse(home: Path, rows: int) -> ExportResult:
     # notice, and a server that is busy.
     faults = FaultPlan(
         [
-            Fault("gzip_short", endpoint="bulk.results", nth=1),
-            Fault("status", endpoint="queryall", nth=30, status=503),
+            Fault("gzip_short", endpoint="composite", nth=2),
+            Fault("status", endpoint="composite", nth=4, status=503),
         ],
         seed=_SEED,
     )
@@ -94,7 +94,7 @@ def _rehearse(home: Path, rows: int) -> ExportResult:
         _say(f"   {len(org.objects)} objects, {rows:,} records, at {server.url}")
         _say("")
         _say(f"2. sfexit export {home}")
-        faults.add(Fault("session_expired", endpoint="queryall", nth=_CUT_AT_REQUEST))
+        faults.add(Fault("session_expired", endpoint="composite", nth=_CUT_AT_REQUEST))
         try:
             result = _export(home, server.url, org)
         except SessionLost as lost:

@@ -29,6 +29,7 @@ from sfexit.catalog import Description, ObjectEntry
 from sfexit.errors import Interrupted, OrgRefused, OutcomeUnknown, Transient
 from sfexit.export import plan, wide
 from sfexit.export.rest_rows import RowShaper
+from sfexit.export.scout import NOTHING, Found
 from sfexit.progress import Progress
 from sfexit.salesforce import bulk, query
 from sfexit.salesforce import describe as describing
@@ -52,6 +53,7 @@ class Tuning:
 
     page_csv_bytes: int = LIMIT_CSV_BYTES  # a page that unpacks to more is refused
     bulk_from_rows: int = plan.BULK_FROM_ROWS
+    scout: bool = True  # look ahead by composite requests
     job_stuck_seconds: float = bulk.STUCK_AFTER_SECONDS
     clock: Callable[[], float] = time.monotonic
 
@@ -81,6 +83,7 @@ class _Work:
     reading: int
     route: str
     refused: set[str] = field(default_factory=set)  # routes that the org refused
+    first: query.QueryPage | None = None  # the answer to its plain query, if it came ahead
 
     @property
     def name(self) -> str:
@@ -122,13 +125,14 @@ class Reader:
 
     # ---- one object --------------------------------------------------------------------------
 
-    def read(self, entry: ObjectEntry) -> LedgerLine:
-        """Read an object to the end. Raises Transient when it may succeed later, Paused,
-        SignInProblem, Interrupted when the run must stop; refusals become the line."""
+    def read(self, entry: ObjectEntry, found: Found = NOTHING) -> LedgerLine:
+        """Read an object to the end. `found` is what came of it ahead. Raises Transient when it
+        may succeed later, Paused, SignInProblem, Interrupted when the run must stop; refusals
+        become the line."""
         started = _now()
         rule = rule_for(entry)
         try:
-            line = self._read(entry, rule)
+            line = self._read(entry, rule, found)
         except OrgRefused as refusal:
             answer = plan.meaning(refusal, route="rest", columns=())
             if not isinstance(answer, plan.GiveUp):
@@ -169,9 +173,9 @@ class Reader:
         self._note(name, "reading", f"{why}; the object is read again")
         self._journal.record("again", object=name, fresh=True)
 
-    def _read(self, entry: ObjectEntry, rule: Rule | None) -> LedgerLine:
-        work = self._begin(entry, rule, self.description(entry.name))
-        line = self._rows(work)
+    def _read(self, entry: ObjectEntry, rule: Rule | None, found: Found) -> LedgerLine:
+        work = self._begin(entry, rule, self.description(entry.name, found.describe))
+        line = self._rows(work, found)
         if not line.has_rows:
             self._abandon(work.name, work.reading, work.route)
         return line
@@ -183,7 +187,7 @@ class Reader:
         ):
             self._next_reading(name, reading, route)
 
-    def _rows(self, work: _Work) -> LedgerLine:
+    def _rows(self, work: _Work, found: Found) -> LedgerLine:
         entry = work.entry
         if not work.columns:
             return LedgerLine(
@@ -195,18 +199,39 @@ class Reader:
                 remedy=plan.REPORT_IT,
                 fields_not_exported=work.left_out,
             )
-        before = self._count(work)
         fresh = not work.route
+        if not fresh or list(found.columns) != work.columns:
+            found = NOTHING  # it speaks of another query, or a reading is under way
+        if found.refusal is not None:
+            answer = plan.meaning(found.refusal, route="rest", columns=work.columns)
+            if isinstance(answer, plan.GiveUp):
+                return self._line(
+                    work,
+                    answer.outcome,
+                    rows=None,
+                    reason=answer.reason,
+                    evidence=str(found.refusal),
+                    remedy=answer.remedy,
+                    route="rest",
+                )
+        ahead = found.page
+        before = self._count(work) if ahead is None else ahead.total_size
+        # An answer that holds all its rows is one look at the org: nothing can change within it.
+        at_once = ahead is not None and ahead.next_path is None
         if fresh:
-            if before == 0:
-                return self._line(work, "empty", rows=0, witnesses={"count_before": 0}, route="")
+            if before == 0 and (ahead is None or not ahead.records):
+                witness = "count_before" if ahead is None else "declared"
+                return self._line(work, "empty", rows=0, witnesses={witness: 0}, route="")
             work.route = self._route(work, before)
+            work.first = ahead if work.route == "rest" else None
+            at_once = at_once and work.first is not None
         self._progress.object_started(entry.name, before)
         spoilt = ""
         for attempt in range(_READINGS):
             try:
                 totals = self._attempt(work, fresh=fresh or attempt > 0)
             except _Reread as reason:
+                at_once = False
                 spoilt = str(reason)
                 self._note(work.name, "reading", f"{spoilt}; the object is read again")
                 continue
@@ -220,6 +245,8 @@ class Reader:
                     evidence=str(given.refusal),
                     remedy=given.answer.remedy,
                 )
+            if at_once:
+                return self._finished(work, totals, None, None, "")
             after = self._count(work)
             doubt = self._doubt(totals, before, after)
             if doubt and attempt == 0:
@@ -236,13 +263,17 @@ class Reader:
             remedy=plan.RUN_AGAIN,
         )
 
-    def description(self, name: str) -> Description:
-        """The object's describe: from the archive if it is there, else from the org into it."""
+    def description(self, name: str, ahead: bytes | None = None) -> Description:
+        """The object's describe: from the archive if it is there, else `ahead` or what the org
+        says, into it."""
         relative = layout.describe_path(self.names[name])
         stored = sealing.stored_file(self._journal, self._bag, relative)
         if stored is not None:
             return describing.parse_description(stored)
-        data, description = describing.describe(self._client, name)
+        if ahead is not None:
+            data, description = ahead, describing.parse_description(ahead)
+        else:
+            data, description = describing.describe(self._client, name)
         sealing.publish_file(self._disk, self._journal, self._bag, relative, data)
         return description
 
@@ -697,7 +728,10 @@ class Reader:
         ordinal = len(have)
         while ordinal == 0 or path is not None:
             self._go_on()
-            if path is None:
+            if path is None and work.first is not None and not row["condition"]:
+                page, work.first = work.first, None
+                total = page.total_size
+            elif path is None:
                 page = query.first_page(
                     self._client, plan.soql(work.name, groups[0], row["condition"])
                 )

@@ -10,7 +10,7 @@ import platform
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -38,9 +38,10 @@ from sfexit.errors import (
     Transient,
     UsageProblem,
 )
-from sfexit.export import plan, seeing
+from sfexit.export import plan, scout, seeing
 from sfexit.export.plan import Selection
 from sfexit.export.records import Reader, Tuning, ledger_lines
+from sfexit.export.scout import Found
 from sfexit.preflight import Sight
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import bulk
@@ -50,6 +51,7 @@ from sfexit.salesforce.client import Client
 from sfexit.salesforce.object_rules import rule_for
 
 STREAMS = 8  # "keep big downloads at 8": the org allows 25 requests over 20 s, developer orgs 5
+_PAGES_WAITING = 32  # small objects that came ahead and wait to be written
 OBJECTS_AT_ONCE = 6
 _AUDITS = 4  # rounds of reading back and fetching again what was damaged
 
@@ -532,9 +534,16 @@ class _Run:
         """Read objects side by side; returns those worth another round. Raises what stops a run."""
         later: list[ObjectEntry] = []
         with ThreadPoolExecutor(OBJECTS_AT_ONCE, thread_name_prefix="object") as pool:
-            running: dict[Future[LedgerLine | None], ObjectEntry] = {
-                pool.submit(self._one, reader, entry, last=last): entry for entry in entries
-            }
+            running: dict[Future[LedgerLine | None], ObjectEntry] = {}
+            waiting = threading.Semaphore(_PAGES_WAITING)
+            try:
+                for entry, found in self._ahead(entries, last=last):
+                    waiting.acquire()
+                    future = pool.submit(self._one, reader, entry, found, last=last)
+                    future.add_done_callback(lambda _: waiting.release())
+                    running[future] = entry
+            except SfexitError as error:
+                self._halt(error)
             for future in as_completed(running):
                 if future.result() is None:
                     later.append(running[future])
@@ -544,13 +553,43 @@ class _Run:
             raise Interrupted("the run was asked to stop")
         return later
 
-    def _one(self, reader: Reader, entry: ObjectEntry, *, last: bool) -> LedgerLine | None:
+    def _ahead(
+        self, entries: list[ObjectEntry], *, last: bool
+    ) -> Iterator[tuple[ObjectEntry, Found]]:
+        """Each object once, with what composite requests tell of it where they are of use."""
+        begun = {
+            row["name"]
+            for row in self._log.rows("SELECT name FROM object WHERE fields IS NOT NULL")
+        }
+        fresh = [
+            entry
+            for entry in entries
+            if entry.name not in begun and self._settle(entry) is None and not last
+        ]
+        if not self._tuning.scout or len(fresh) < scout.FEWEST:
+            fresh = []
+        asked = {entry.name for entry in fresh}
+        for entry in entries:
+            if entry.name not in asked:
+                yield entry, scout.NOTHING
+        hints = {
+            row["name"]: row["hint"] or 0 for row in self._log.rows("SELECT name, hint FROM object")
+        }
+
+        def big(entry: ObjectEntry) -> bool:
+            return hints.get(entry.name, 0) >= self._tuning.bulk_from_rows
+
+        yield from scout.scout(self._client, fresh, big=big, stop=self._stop)
+
+    def _one(
+        self, reader: Reader, entry: ObjectEntry, found: Found, *, last: bool
+    ) -> LedgerLine | None:
         """One object to its outcome; None when it is left for another round or the run stops."""
         if self._stop.is_set():
             return None
         try:
             try:
-                line = self._settle(entry) or reader.read(entry)
+                line = self._settle(entry) or reader.read(entry, found)
             except Transient as fault:
                 if not last:
                     return None

@@ -6,6 +6,7 @@ Header"), so pages are followed by the org's own links until it says that it is 
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,20 @@ def first_page(client: Client, soql: str, *, all_rows: bool = True) -> QueryPage
     return _page(client, client.get_text_numbers(_resource(client, all_rows), {"q": soql}))
 
 
+def path_of(client: Client, soql: str) -> str:
+    """The address of a query over all rows, for a composite request."""
+    return f"{_resource(client, True)}?{encode_query({'q': soql})}"
+
+
+def parse_page(client: Client, body: bytes) -> QueryPage:
+    """A query's answer as data, numbers kept as text. Raises DamagedAnswer."""
+    try:
+        answer = json.loads(body, parse_float=str, parse_int=str)
+    except (ValueError, RecursionError) as error:
+        raise DamagedAnswer("The answer to a query is not JSON.") from error
+    return _page(client, answer)
+
+
 def next_page(client: Client, path: str) -> QueryPage:
     """The page behind `next_path`; a cursor lives two days. Raises OrgRefused."""
     return _page(client, client.get_text_numbers(client.anchor(path)))
@@ -59,8 +74,7 @@ def count(
 
 def uri_length(client: Client, soql: str) -> int:
     """Bytes of the whole address of this query; compare with URI_LIMIT."""
-    target = f"{_resource(client, True)}?{encode_query({'q': soql})}"
-    return len(client.origin.url(target).encode())
+    return len(client.origin.url(path_of(client, soql)).encode())
 
 
 def _resource(client: Client, all_rows: bool) -> str:
