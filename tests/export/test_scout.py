@@ -54,7 +54,7 @@ def test_the_same_archive_for_a_quarter_of_the_calls(
     assert {n: (x.outcome, x.rows) for n, x in one.items()} == {
         n: (x.outcome, x.rows) for n, x in other.items()
     }
-    assert requests_to(rig, "/describe") == 0
+    assert requests_to(rig, "/describe") <= 1  # the preflight asks for one of its own
 
 
 FAULTS: list[tuple[str, dict[str, Any]]] = [
