@@ -488,7 +488,7 @@ def _files() -> list[SObject]:
             Name string(255) gen=product name required
             IsPrivate boolean
             ContentType string(120) gen=const:application/pdf
-            BodyLength int gen=size
+            BodyLength int gen=body:size
             Body base64 required
             OwnerId ref(User) required
             Description string(500)
@@ -505,8 +505,9 @@ def _files() -> list[SObject]:
             ContentType string(120) gen=const:image/png
             Type string(40) gen=const:png
             IsPublic boolean
-            BodyLength int gen=size
+            BodyLength int gen=body:size
             Body base64
+            Url url(1000) gen=null
             AuthorId ref(User) required
             """,
             weight=0.002,
@@ -515,12 +516,12 @@ def _files() -> list[SObject]:
             "ContentDocument",
             "069",
             """
-            Title string(255) gen=product name required
+            Title string(255) gen=file:title name required
             PublishStatus picklist(publish) required
-            LatestPublishedVersionId ref(ContentVersion)
-            FileType string(20) gen=const:PDF
-            FileExtension string(40) gen=const:pdf
-            ContentSize int gen=size
+            LatestPublishedVersionId ref(ContentVersion) gen=file:latest_id
+            FileType string(20) gen=file:type
+            FileExtension string(40) gen=file:extension
+            ContentSize int gen=file:size
             IsArchived boolean required
             OwnerId ref(User) required
             """,
@@ -531,18 +532,22 @@ def _files() -> list[SObject]:
             "ContentVersion",
             "068",
             """
-            ContentDocumentId ref(ContentDocument) required
-            IsLatest boolean
-            VersionNumber string(20) gen=const:1
-            Title string(255) gen=product name required
-            PathOnClient string(500) gen=seq:file-
-            Checksum string(50) gen=hash
-            FileType string(20) gen=const:PDF
-            ContentSize int gen=size
+            ContentDocumentId ref(ContentDocument) gen=file:document required
+            IsLatest boolean gen=file:is_latest
+            VersionNumber string(20) gen=file:number
+            Title string(255) gen=file:title name required
+            PathOnClient string(500) gen=file:path
+            ContentUrl url(1300) gen=file:url
+            ContentLocation string(40) gen=file:location
+            Checksum string(50) gen=body:md5
+            FileType string(20) gen=file:type
+            FileExtension string(40) gen=file:extension
+            ContentSize int gen=body:size
+            ContentSizeLong long gen=body:long
             VersionData base64
             OwnerId ref(User) required
             """,
-            weight=0.01,
+            weight=0.013,
             flags=("createable", "layoutable", "searchable", "updateable"),
         ),
         make(
@@ -615,7 +620,7 @@ def _custom() -> list[SObject]:
             Tax_Rate__c percent(5,2)
             Place__c location
             Tags__c multipicklist(colours)
-            Remark__c textarea(32768) extra=richtextarea
+            Remark__c textarea(32768) extra=richtextarea gen=rich
             Gross__c currency(18,2) formula=Amount__c~*~1.19
             """,
             weight=0.06,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from . import columns as col
+from .bodies import Bodies, Files
 from .columns import Column, Value
 from .csvtext import cell
 from .ids import IdSpace
@@ -214,6 +215,8 @@ class Tables:
         rng = random.Random(f"{seed}:instance")
         self.instance = rng.choice("abcdefghkmnprstw") + rng.choice("ABCDEFGHKLMNPQRSTUVWXYZ")
         self._full = {o.name: o for o in objects}
+        self.bodies = Bodies(self)
+        self.files = Files(self)
         #: The objects of the org, without those only the Tooling API has.
         self.everything = list(objects)
         self._field_rows: dict[str, FieldRows] = {}

@@ -22,6 +22,8 @@ class Doubts:
     ``entity_definition_limit_works``: LIMIT and OFFSET work on EntityDefinition, as clients saw;
     else they are ignored, as documented.
     ``knowledge_needs_status``: article versions demand a filter on PublishStatus.
+    ``bodies_of_deleted_records``: the bytes of files in the recycle bin can be had.
+    ``ranges``: blob fields honour Range; else they send everything, as RFC 9110 allows.
     ``version_68``: API version 68.0 is offered.
     """
 
@@ -36,4 +38,6 @@ class Doubts:
     stubborn_objects: tuple[str, ...] = ("Opportunity",)
     entity_definition_limit_works: bool = False
     knowledge_needs_status: bool = False
+    bodies_of_deleted_records: bool = False
+    ranges: bool = False
     version_68: bool = True

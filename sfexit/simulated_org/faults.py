@@ -21,6 +21,9 @@ On jobs and links
     ``job_failed`` message · ``job_aborted`` · ``job_stuck`` · ``job_unknown_state`` state="Paused"
     · ``total_mismatch`` delta=1 · ``evil_url`` style="at", "double_slash", "absolute" or "dot",
     host="evil.example"
+On the bodies of files
+    ``body_short`` missing=1, ``body_long`` extra=1 (bytes; framing stays clean) · ``body_changed``
+    (one bit; the size stays) · ``body_range`` shift=1 (Content-Range names another part)
 On the way
     ``reset`` after=bytes (half) · ``lost_answer`` · ``close_short`` missing=1000 · ``chunk_cut``
     where="inside" or "border", after=bytes (half) · ``gzip_short`` share=0.5 ·
@@ -85,6 +88,10 @@ CONTENT = frozenset(
         "job_stuck",
         "short_done",
         "evil_url",
+        "body_short",
+        "body_long",
+        "body_changed",
+        "body_range",
     }
 )
 #: On its way through gzip, framing and the socket.

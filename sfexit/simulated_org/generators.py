@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from . import columns as col
 from . import wordlists as w
+from .bodies import BodyColumn, FileColumn, RichColumn
 from .columns import Column, Value
 from .data import AS_OF, DELETED_EVERY, DELETED_PHASE, PRIMES, Table, java_double
 from .definitions import EntityColumn, FieldColumn
@@ -422,9 +423,22 @@ def _person_part(table: Table, f: Field, rng: random.Random, part: str) -> Colum
     return col.Mostly(makers[part], 10, 3)
 
 
+def _body(table: Table, f: Field, rng: random.Random, what: str) -> Column:
+    return BodyColumn(table, what)
+
+
+def _file(table: Table, f: Field, rng: random.Random, what: str) -> Column:
+    return FileColumn(table, what)
+
+
+def _rich(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return RichColumn(table, f.name)
+
+
 Maker = Callable[[Table, Field, random.Random, str], Column]
 _BY_GEN: dict[str, Maker] = {
     "address": _address,
+    "body": _body,
     "company": _company,
     "const": _const,
     "currency_code": _currency_code,
@@ -437,6 +451,7 @@ _BY_GEN: dict[str, Maker] = {
     "every": _every,
     "field": _field,
     "false": _false,
+    "file": _file,
     "first": _first,
     "first_only": _first_only,
     "hash": _hash,
@@ -451,6 +466,7 @@ _BY_GEN: dict[str, Maker] = {
     "person_twin": _person_twin,
     "product": _numbered(w.PRODUCT),
     "rate": _rate,
+    "rich": _rich,
     "secret": _secret,
     "seq": _sequence,
     "short": _alias,

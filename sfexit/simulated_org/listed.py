@@ -234,7 +234,7 @@ _SPECIAL: dict[str, str] = {
     "ContentFolderMember": "ParentContentFolderId ref(ContentFolder) rel=\n"
     "ChildRecordId ref(ContentDocument) rel=",
     "ContentHubItem": "ContentHubRepositoryId string(18)\nExternalId string(255)",
-    "ContentNote": "Title string(255)\nContent base64\nContentSize int",
+    "ContentNote": "Title string(255)\nContent base64\nContentSize int gen=body:size",
     "ContentVersionRenditionContent": "ContentVersionId ref(ContentVersion)",
     "ContentWorkspace": "RootContentFolderId ref(ContentFolder)",
     "DataStatistics": "StatType string(40)",
@@ -246,7 +246,7 @@ _SPECIAL: dict[str, str] = {
     f"SubscriberId {_USER} rel=Subscriber",
     "EventBusSubscriber": "ExternalId string(18)\nTopic string(80)\nPosition int",
     "EventLogFile": "EventType string(40)\nLogDate datetime\nLogFile base64 required\n"
-    "LogFileLength double(18,0)\nInterval string(40)",
+    "LogFileLength double(18,0) gen=body:double\nInterval string(40)",
     "FeedAttachment": "FeedEntityId ref(FeedItem) rel=\nType picklist(generic)\n"
     "RecordId string(18)",
     "FeedItem": "ParentId ref(Account,Case,User) rel=Parent\nBody textarea(10000)\n"
@@ -260,7 +260,7 @@ _SPECIAL: dict[str, str] = {
     "PublishStatus picklist(publish_status)\nIsLatestVersion boolean\nTitle string(255)\n"
     "Language picklist(generic)",
     "ListViewChartInstance": "ListViewChartId string(18)\nSourceEntity string(40)",
-    "MailmergeTemplate": "Name string(80)\nFilename string(255)\nBodyLength int\n"
+    "MailmergeTemplate": "Name string(80)\nFilename string(255)\nBodyLength int gen=body:size\n"
     "Body base64 required",
     "OwnerChangeOptionInfo": "EntityDefinitionId ref(EntityDefinition)\nName string(255)\n"
     "Label string(255)",
@@ -278,8 +278,8 @@ _SPECIAL: dict[str, str] = {
     "SearchLayout": "EntityDefinitionId ref(EntityDefinition)\nLayoutType string(40)\n"
     "FieldsDisplayed complexvalue soap=urn:SearchLayoutFieldsDisplayed\n"
     "ButtonsDisplayed complexvalue soap=urn:SearchLayoutButtonsDisplayed",
-    "StaticResource": "Name string(255) name\nContentType string(120)\nBodyLength int\n"
-    "Body base64\nDescription textarea(4000)",
+    "StaticResource": "Name string(255) name\nContentType string(120)\n"
+    "BodyLength int gen=body:size\nBody base64\nDescription textarea(4000)",
     "TopicAssignment": "TopicId ref(Topic)\nEntityId ref(Account,Case,Task) rel=Entity",
     "TwoFactorInfo": f"UserId {_USER}\nSharedSecret encryptedstring",
     "UserEntityAccess": f"UserId {_USER}\nEntityDefinitionId ref(EntityDefinition)",

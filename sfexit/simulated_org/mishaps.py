@@ -9,13 +9,14 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
 
+from .answers import Answer
 from .bulk import Job, ResultPage, locator_text
 from .csvtext import DELIMITERS, cell, split_cells, split_rows
 from .errors import ApiError, not_found
 from .faults import Fault
 from .org import SimulatedOrg
 from .query import as_text
-from .routes import Answer, Request, error_answer
+from .routes import Request, error_answer
 
 LOGIN_PAGE = (
     "<!DOCTYPE html><html><head><title>Login | Salesforce</title></head>"
@@ -126,6 +127,8 @@ def content(org: SimulatedOrg, fault: Fault, request: Request, answer: Answer) -
             _edit_json(answer, lambda b: b.update(numberRecordsProcessed=answer.job.total_override))  # type: ignore[union-attr]
     elif kind == "evil_url":
         _evil(fault, answer)
+    elif kind.startswith("body_") and answer.job is None:
+        _body(fault, answer)
     elif answer.page is not None:
         _page(fault, request, answer, answer.page)
     elif answer.job is None:
@@ -285,6 +288,28 @@ def _swapped(row: str, delimiter: str, a: int, b: int) -> str:
     if max(a, b) < len(cells):
         cells[a], cells[b] = cells[b], cells[a]
     return delimiter.join(cells)
+
+
+# -- bodies of files --------------------------------------------------------------------------
+
+
+def _body(fault: Fault, answer: Answer) -> None:
+    """Alter the bytes of a file, or what is said of a part of it; framing stays true."""
+    kind = fault.kind
+    if kind == "body_short":
+        data = answer.text()
+        answer.body = data[: max(0, len(data) - int(fault.get("missing", 1)))]
+    elif kind == "body_long":
+        answer.body = answer.text() + b"+" * int(fault.get("extra", 1))
+    elif kind == "body_changed":
+        data = answer.text()
+        answer.body = data[:-1] + bytes([data[-1] ^ 1]) if data else data
+    elif kind == "body_range" and answer.status == 206:
+        given = answer.headers["Content-Range"].removeprefix("bytes ")
+        span, _, size = given.partition("/")
+        start, _, stop = span.partition("-")
+        shift = int(fault.get("shift", 1))
+        answer.headers["Content-Range"] = f"bytes {int(start) + shift}-{int(stop) + shift}/{size}"
 
 
 # -- bytes ------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from .bulk import BulkJobs, new_secret
 from .catalogue import standard_objects
@@ -137,6 +137,10 @@ class SimulatedOrg:
         #: Events (``ApiEvent``, ``BulkApiResultEventStore``) a security policy blocks.
         self.blocking_policies: list[str] = []
         self.distinct_parents_most = 100_000
+        #: Bodies that are listed and cannot be found: (object, row).
+        self.bodies_lost: set[tuple[str, int]] = set()
+        #: Names of users whom the org refuses every body.
+        self.bodies_forbidden: set[str] = set()
         self._users: dict[str, SimulatedUser] = {}
         self._views: dict[str, View] = {}
         self._acting = threading.local()
@@ -338,6 +342,26 @@ class SimulatedOrg:
         for i in range(table.total(changes)):
             yield {n: table.value(changes, n, i) for n in names}
 
+    def body_truth(self) -> Iterator[tuple[str, str, str, str, Callable[[], bytes]]]:
+        """Every file this org holds: object, record id, field, image reference or "", and its
+        bytes. Files in the recycle bin are among them, links and files elsewhere are not."""
+        bodies = self.tables.bodies
+        for name in sorted(self.tables.tables):
+            table, sobject = self._table(name), self._schema.get(name.lower())
+            if sobject is None:
+                continue
+            blobs = [f.name for f in sobject.fields if f.type == "base64"]
+            rich = [f.name for f in sobject.fields if f.gen == "rich"]
+            for i in range(table.total(table.changes) if blobs or rich else 0):
+                row_id = table.ids.at(i)
+                for field_name in blobs:
+                    if not bodies.elsewhere(name, i):
+                        yield name, row_id, field_name, "", partial(bodies.whole, name, i)
+                for field_name in rich:
+                    found = bodies.image_in(table, field_name, i)
+                    if found is not None:
+                        yield name, row_id, field_name, found[0], found[1]
+
     # -- a living org -------------------------------------------------------------------
 
     def insert_rows(self, name: str, count: int = 1) -> list[str]:
@@ -378,6 +402,27 @@ class SimulatedOrg:
             deleted = {**old.deleted, **dict.fromkeys(numbers, now)}
             table.changes = replace(old, deleted=deleted, hidden=tuple(hidden))
             return [table.ids.at(k) for k in numbers]
+
+    def new_versions(self, documents: Sequence[int]) -> list[str]:
+        """Someone uploads a new version of files (rows of ContentDocument); ids of the versions."""
+        with self.lock:
+            first = self._table("ContentVersion").total(self._table("ContentVersion").changes)
+            later = {first + k: document for k, document in enumerate(documents)}
+            self.tables.files.later.update(later)
+            ids = self.insert_rows("ContentVersion", len(documents))
+            self.update_rows("ContentDocument", list(documents))
+            return ids
+
+    def new_files(self, count: int = 1) -> list[str]:
+        """Someone uploads files; the ids of their first versions."""
+        with self.lock:
+            documents = self._table("ContentDocument")
+            start = documents.total(documents.changes)
+            self.insert_rows("ContentDocument", count)
+            versions = self._table("ContentVersion")
+            first = versions.total(versions.changes)
+            self.tables.files.later.update({first + k: start + k for k in range(count)})
+            return self.insert_rows("ContentVersion", count)
 
     def after_calls(self, calls: int, action: Callable[[], None]) -> None:
         """Run ``action`` once, after that many more API calls."""

@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from . import composite, tooling
+from . import blobs, composite, tooling
+from .answers import Answer
 from .authorization import CODE_GRANT, JWT_GRANT, Authorization
-from .bulk import Job, ResultPage
 from .errors import ApiError, not_found
 from .limits import limits, record_counts
 from .org import NEWEST_VERSION, OLDEST_VERSION, SimulatedOrg
@@ -22,7 +22,6 @@ from .soql import parse
 from .translations import language_of
 from .visibility import SimulatedUser
 
-JSON_TYPE = "application/json;charset=UTF-8"
 SEASONS = ("Spring", "Summer", "Winter")
 
 
@@ -52,24 +51,6 @@ class Request:
             raise ApiError(
                 400, "JSON_PARSER_ERROR", "The HTTP entity body is not valid JSON"
             ) from None
-
-
-@dataclass
-class Answer:
-    """An answer before it meets gzip, framing and faults."""
-
-    status: int = 200
-    body: bytes | Iterator[bytes] = b""
-    content_type: str = JSON_TYPE
-    headers: dict[str, str] = field(default_factory=dict)
-    page: ResultPage | None = None
-    job: Job | None = None
-
-    def text(self) -> bytes:
-        """The whole body; an iterator is read up."""
-        if not isinstance(self.body, bytes):
-            self.body = b"".join(self.body)
-        return self.body
 
 
 def error_answer(error: ApiError) -> Answer:
@@ -119,6 +100,19 @@ class Routes:
                 ("GET", "describe", v + r"/sobjects/(?P<name>\w+)/describe", self.describe),
                 ("GET", "basic", v + r"/sobjects/(?P<name>\w+)", self.basic),
                 ("GET", "row", v + r"/sobjects/(?P<name>\w+)/(?P<row>\w{15,18})", self.row),
+                (
+                    "GET",
+                    "image",
+                    v + r"/sobjects/(?P<name>\w+)/(?P<row>\w{15,18})"
+                    r"/richTextImageFields/(?P<field>\w+)/(?P<ref>\w{15,18})",
+                    self.image,
+                ),
+                (
+                    "GET",
+                    "blob",
+                    v + r"/sobjects/(?P<name>\w+)/(?P<row>\w{15,18})/(?P<field>\w+)",
+                    self.blob,
+                ),
                 ("GET", "limits", v + "/limits", self.limits),
                 ("GET", "record_count", v + "/limits/recordCount", self.record_count),
                 ("GET", "query", v + "/query", self.query),
@@ -179,7 +173,15 @@ class Routes:
     def object_of(self, endpoint: str, request: Request, parts: dict[str, str]) -> str:
         """The object a request is about, for the fault selectors."""
         try:
-            if endpoint in ("describe", "basic", "row", "collection", "tooling.describe"):
+            if endpoint in (
+                "describe",
+                "basic",
+                "row",
+                "blob",
+                "image",
+                "collection",
+                "tooling.describe",
+            ):
                 return parts["name"]
             if endpoint in ("query", "queryall", "tooling.query"):
                 return parse(request.params.get("q", "")).object
@@ -193,6 +195,9 @@ class Routes:
             pass
         return ""
 
+    ABOUT_ONE_OBJECT = frozenset(
+        {"describe", "basic", "row", "blob", "image", "collection", "tooling.describe"}
+    )
     OPEN = frozenset({"versions", "authorize", "token", "revoke"})
 
     def admit(self, endpoint: str, request: Request) -> None:
@@ -465,6 +470,16 @@ class Routes:
         """``GET /sobjects/X/{id}``."""
         body = row_json(self.org, name, row, request.params.get("fields", ""), version)
         return Answer(200, body)
+
+    def blob(self, request: Request, version: str, name: str, row: str, field: str) -> Answer:
+        """``GET /sobjects/X/{id}/{field}``: the bytes of a base64 field."""
+        return blobs.blob(self.org, request.headers, name, row, field)
+
+    def image(
+        self, request: Request, version: str, name: str, row: str, field: str, ref: str
+    ) -> Answer:
+        """``GET /sobjects/X/{id}/richTextImageFields/{field}/{ref}``."""
+        return blobs.image(self.org, name, row, field, ref)
 
     def limits(self, request: Request, version: str) -> Answer:
         """``GET /limits``."""

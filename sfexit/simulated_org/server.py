@@ -19,12 +19,13 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from . import mishaps
+from .answers import Answer
 from .errors import ApiError
 from .faults import BEFORE, CONTENT, TRANSPORT, Fault, FaultPlan
 from .mishaps import first
 from .org import SimulatedOrg
 from .pace import Pace, Throttle
-from .routes import Answer, Request, Routes, error_answer
+from .routes import Request, Routes, error_answer
 
 URI_AND_HEADERS = 16_384  # Limits quick reference: URI plus headers, in bytes
 BUFFER = 1 << 16
@@ -232,6 +233,8 @@ class _Handler(BaseHTTPRequestHandler):
         wants_gzip = wants_gzip and first(faults, "identity") is None
         wants_gzip = wants_gzip and self.server.front.org.doubts.pages_compressed
         faults = [f for f in faults if f.kind != "identity"]
+        if answer.length is not None and not wants_gzip and [f.kind for f in faults] == ["reset"]:
+            return self._send_then_reset(answer, int(faults[0].get("after", answer.length // 2)))
         if faults:
             return self._send_spoiled(answer, faults, wants_gzip)
         if isinstance(answer.body, bytes):
@@ -243,6 +246,13 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             if not self._paced(body, self._throttle(), self.wfile.write):
                 return self._drop()
+        elif answer.length is not None and not wants_gzip:
+            self.send_header("Content-Length", str(answer.length))
+            self.end_headers()
+            throttle = self._throttle()
+            for part in answer.body:
+                if not self._paced(part, throttle, self.wfile.write):
+                    return self._drop()
         else:
             if wants_gzip:
                 self.send_header("Content-Encoding", "gzip")
@@ -255,6 +265,17 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(b"0\r\n\r\n")
         self.wfile.flush()
         return None
+
+    def _send_then_reset(self, answer: Answer, after: int) -> None:
+        """The beginning of a large body, never whole in memory."""
+        self.send_header("Content-Length", str(answer.length))
+        self.end_headers()
+        for part in answer.body:
+            self.wfile.write(part[:after])  # type: ignore[index]
+            after -= len(part)  # type: ignore[arg-type]
+            if after <= 0:
+                break
+        self._drop(reset=True)
 
     def _throttle(self) -> Throttle | None:
         front = self.server.front

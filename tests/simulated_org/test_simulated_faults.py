@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 import zlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -356,7 +357,8 @@ def test_rest_page_faults(lively: Any) -> None:
 
 
 def test_every_kind_has_a_test() -> None:
-    source = open(__file__, encoding="utf-8").read()  # noqa: PTH123, SIM115
+    here = Path(__file__)
+    source = here.read_text("utf-8") + here.with_name("test_simulated_files.py").read_text("utf-8")
     assert {k for k in KINDS if f'"{k}"' not in source} == set()
     assert len(BEFORE | CONTENT | TRANSPORT) == len(BEFORE) + len(CONTENT) + len(TRANSPORT)
     with pytest.raises(ValueError, match="unknown fault kind"):
