@@ -27,7 +27,14 @@ _LONGEST_PARENT = 100  # below 260 (Windows) with the longest path inside a bag
 
 
 # What an administrator may have put into a folder before it becomes a home.
-_PREPARED = frozenset({"sfexit.toml", "contract.toml", ".made-by-sfexit-demo"})
+_PREPARED = frozenset(
+    {
+        "sfexit.toml",
+        "contract.toml",
+        ".made-by-sfexit-demo",
+        layout.HOME_MARK + layout.PART_SUFFIX,  # killed while it made the home
+    }
+)
 
 
 def check_place(root: Path) -> None:

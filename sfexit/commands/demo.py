@@ -21,7 +21,7 @@ from sfexit.commands import _exit
 from sfexit.errors import Blocked, SessionLost
 
 if TYPE_CHECKING:
-    from sfexit.export.run import ExportResult
+    from sfexit.export.result import ExportResult
     from sfexit.simulated_org import SimulatedOrg
 
 _MARK = ".made-by-sfexit-demo"

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from sfexit.archive.ledger import LedgerLine
-from sfexit.export.run import ExportResult
+from sfexit.export.result import ExportResult
 from sfexit.preflight import BlindSpot, Sight, annotate
 from sfexit.preflight.sight import HELD, UNKNOWN
 from sfexit.redaction import printable

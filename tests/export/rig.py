@@ -18,8 +18,9 @@ from sfexit.archive import bagit, layout, signing
 from sfexit.archive.durable import Disk
 from sfexit.archive.journal import good_prefix
 from sfexit.archive.ledger import OUTCOMES, LedgerLine
-from sfexit.export.records import Tuning
-from sfexit.export.run import ExportResult, export
+from sfexit.export.means import Tuning
+from sfexit.export.result import ExportResult
+from sfexit.export.run import export
 from sfexit.progress import Silent
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.login import credential_from_environment

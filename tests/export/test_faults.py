@@ -166,7 +166,7 @@ def test_12_whole_pages_of_a_failed_object_are_kept(rig: Rig) -> None:
 @pytest.mark.parametrize("kind", ["locator_loop", "locator_skip"])
 def test_15_pages_that_follow_each_other(rig: Rig, kind: str, monkeypatch: Any) -> None:
     """Before API 58.0 pages come one after another, by locators."""
-    monkeypatch.setattr("sfexit.export.records.PAGE_ROWS", 50)
+    monkeypatch.setattr("sfexit.export.bulk_road.PAGE_ROWS", 50)
     rig.fail(kind, PAGE, object="Item__c", times=None)
     result = rig.run(api_version="57.0")
     assert result.bag is not None
@@ -177,7 +177,7 @@ def test_15_pages_that_follow_each_other(rig: Rig, kind: str, monkeypatch: Any) 
 
 
 def test_15_one_loop_is_read_again(rig: Rig, monkeypatch: Any) -> None:
-    monkeypatch.setattr("sfexit.export.records.PAGE_ROWS", 50)
+    monkeypatch.setattr("sfexit.export.bulk_road.PAGE_ROWS", 50)
     rig.fail("locator_loop", PAGE, object="Item__c", nth=3, times=1)
     assert_complete(rig, rig.run(api_version="57.0"))
 

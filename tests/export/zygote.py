@@ -17,7 +17,7 @@ from typing import Any
 from sfexit.archive import signing
 from sfexit.archive.durable import Disk, Handle
 from sfexit.errors import SfexitError
-from sfexit.export.records import Tuning
+from sfexit.export.means import Tuning
 from sfexit.export.run import export
 from sfexit.progress import SILENT
 from sfexit.salesforce.client import Client

@@ -10,7 +10,7 @@ import pytest
 
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.sealing import SealedBag
-from sfexit.export.run import ExportResult
+from sfexit.export.result import ExportResult
 from sfexit.preflight import BlindSpot, Permission, Sight, annotate
 from sfexit.reports import export as report
 

@@ -1,0 +1,105 @@
+"""What one run works with: every stage of it gets the same `Means`."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sfexit.archive import sealing
+from sfexit.archive.durable import Disk
+from sfexit.archive.journal import Journal
+from sfexit.archive.layout import HomeLayout
+from sfexit.archive.page import LIMIT_CSV_BYTES
+from sfexit.errors import Interrupted
+from sfexit.export import plan
+from sfexit.export.plan import Selection
+from sfexit.export.tally import Tally
+from sfexit.salesforce import bulk
+from sfexit.salesforce.client import Client
+from sfexit.salesforce.org import Identity
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """What is fixed in daily use, and set otherwise by tests and by odd orgs."""
+
+    page_csv_bytes: int = LIMIT_CSV_BYTES  # a page that unpacks to more is refused
+    bulk_from_rows: int = plan.BULK_FROM_ROWS
+    scout: bool = True  # look ahead by composite requests
+    job_stuck_seconds: float = bulk.STUCK_AFTER_SECONDS
+    clock: Callable[[], float] = time.monotonic
+
+
+@dataclass(frozen=True)
+class Means:
+    """The org, the home, the journal and the threads of one run. For use from any thread.
+
+    `streams` fetch what is big, a few at once; `verifying` bounds how many of them unpack and
+    count at the same time; `names` are the file-safe names of all objects, known once the
+    catalogue is there.
+    """
+
+    client: Client
+    home: HomeLayout
+    disk: Disk
+    journal: Journal
+    tally: Tally
+    stop: threading.Event
+    streams: ThreadPoolExecutor
+    verifying: threading.Semaphore
+    identity: Identity
+    selection: Selection
+    tuning: Tuning
+    names: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def bag(self) -> Path:
+        """The bag under way."""
+        return self.home.work_bag
+
+    def go_on(self) -> None:
+        """Raises Interrupted when the run is to stop."""
+        if self.stop.is_set():
+            raise Interrupted("the run was asked to stop")
+
+    def note(self, object_name: str, kind: str, text: str) -> None:
+        """Tell the user and the archive's notes about an object."""
+        self.journal.record("note", object=object_name, kind=kind, text=text)
+        self.tally.note(f"{object_name}: {text}")
+
+    def publish(self, relative: str, data: bytes) -> None:
+        """Publish and journal a payload file that is no page; `.gz` names are packed."""
+        sealing.publish_file(self.disk, self.journal, self.bag, relative, data)
+
+    def publish_json(self, relative: str, document: Any) -> None:
+        """Publish a document in a form that does not depend on the order of its making."""
+        data = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
+        self.publish(relative, data)
+
+    def has(self, relative: str) -> bool:
+        """True when the journal says that this file, which is no page, is in the bag."""
+        return bool(self.journal.rows("SELECT 1 FROM file WHERE path = ?", (relative,)))
+
+    def stored(self, relative: str) -> bytes | None:
+        """A published file, unpacked; None unless it is there just as it was written."""
+        return sealing.stored_file(self.journal, self.bag, relative)
+
+    def stored_json(self, relative: str) -> dict[str, Any] | None:
+        """A published document; None unless it is there just as it was written."""
+        stored = self.stored(relative)
+        if stored is None:
+            return None
+        told: dict[str, Any] = json.loads(stored)
+        return told
+
+    def planned(self) -> list[str]:
+        """Every object that the org named, in the order of reading."""
+        return [
+            row["name"] for row in self.journal.rows("SELECT name FROM object ORDER BY position")
+        ]

@@ -1,0 +1,240 @@
+"""Reading one object, from its describe to its ledger line, whatever happens on the way."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from sfexit.archive import layout
+from sfexit.archive.ledger import LedgerLine
+from sfexit.catalog import Description, ObjectEntry
+from sfexit.errors import OrgRefused, Transient
+from sfexit.export import object_line, plan
+from sfexit.export.means import Means
+from sfexit.export.object_line import now
+from sfexit.export.readings import Readings
+from sfexit.export.scout import NOTHING, Found
+from sfexit.export.work import GivenUp, Reread, Totals, Work
+from sfexit.salesforce import describe as describing
+from sfexit.salesforce import query
+from sfexit.salesforce.object_rules import Rule, rule_for
+
+_READINGS = 4  # tries at a whole object in one run, not counting dropped fields
+
+
+class ObjectReader:
+    """Reads objects one by one. `read` may be called from several threads."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._readings = Readings(means)
+
+    def read(self, entry: ObjectEntry, found: Found = NOTHING) -> LedgerLine:
+        """Read an object to the end. `found` is what came of it ahead. Raises Transient when it
+        may succeed later, Paused, SignInProblem, Interrupted when the run must stop; refusals
+        become the line."""
+        started = now()
+        rule = rule_for(entry)
+        try:
+            line = self._read(entry, rule, found)
+        except OrgRefused as refusal:
+            answer = plan.meaning(refusal, route="rest", columns=())
+            if not isinstance(answer, plan.GiveUp):
+                answer = plan.GiveUp("failed", "the org refused to describe it", plan.RUN_AGAIN)
+            line = LedgerLine(
+                entry.name,
+                entry.label,
+                answer.outcome,
+                reason=answer.reason,
+                evidence=str(refusal),
+                remedy=answer.remedy,
+            )
+        return replace(line, started=started, finished=now())
+
+    def failed(self, entry: ObjectEntry, fault: Transient) -> LedgerLine:
+        """The line of an object that kept meeting passing faults. What was read of it stays."""
+        [state] = self._means.journal.rows("SELECT * FROM object WHERE name = ?", (entry.name,))
+        rows = self._rows_of(entry.name)
+        line = LedgerLine(
+            entry.name,
+            entry.label,
+            "failed",
+            route=state["route"] or "",
+            rows=rows or None,
+            fields_exported=len(json.loads(state["fields"])) if state["fields"] else None,
+            fields_not_exported=json.loads(state["left_out"]) if state["left_out"] else {},
+            reason="the org or the line kept failing, in two rounds of many tries",
+            evidence=str(fault),
+            remedy=plan.RUN_AGAIN,
+            finished=now(),
+        )
+        if not line.has_rows:
+            self._abandon(entry.name, state["reading"], state["route"] or "")
+        return line
+
+    def reread(self, name: str, why: str) -> None:
+        """Let the object be read from the start by the next `read`, whatever it came to."""
+        self._means.note(name, "reading", f"{why}; the object is read again")
+        self._means.journal.record("again", object=name, fresh=True)
+
+    def _read(self, entry: ObjectEntry, rule: Rule | None, found: Found) -> LedgerLine:
+        work = self._begin(entry, rule, self.description(entry.name, found.describe))
+        line = self._rows(work, found)
+        if not line.has_rows:
+            self._abandon(work.name, work.reading, work.route)
+        return line
+
+    def _abandon(self, name: str, reading: int, route: str) -> None:
+        """An object without rows has no page in the bag, not even an empty one."""
+        if self._means.journal.rows(
+            "SELECT 1 FROM page WHERE object = ? AND reading = ?", (name, reading)
+        ):
+            self._readings.next_reading(name, reading, route)
+
+    def _rows(self, work: Work, found: Found) -> LedgerLine:
+        entry = work.entry
+        if not work.columns:
+            return LedgerLine(
+                entry.name,
+                entry.label,
+                "not_exported",
+                reason="it has no field that can be read as text",
+                evidence="describe",
+                remedy=plan.REPORT_IT,
+                fields_not_exported=work.left_out,
+            )
+        fresh = not work.route
+        if not fresh or list(found.columns) != work.columns:
+            found = NOTHING  # it speaks of another query, or a reading is under way
+        if found.refusal is not None:
+            answer = plan.meaning(found.refusal, route="rest", columns=work.columns)
+            if isinstance(answer, plan.GiveUp):
+                return object_line.line(
+                    work,
+                    answer.outcome,
+                    rows=None,
+                    reason=answer.reason,
+                    evidence=str(found.refusal),
+                    remedy=answer.remedy,
+                    route="rest",
+                )
+        ahead = found.page
+        before = self._count(work) if ahead is None else ahead.total_size
+        # An answer that holds all its rows is one look at the org: nothing can change within it.
+        at_once = ahead is not None and ahead.next_path is None
+        if fresh:
+            if before == 0 and (ahead is None or not ahead.records):
+                witness = "count_before" if ahead is None else "declared"
+                return object_line.line(work, "empty", rows=0, witnesses={witness: 0}, route="")
+            work.route = self._route(work, before)
+            work.first = ahead if work.route == "rest" else None
+            at_once = at_once and work.first is not None
+        self._means.tally.object_started(entry.name, before)
+        spoilt = ""
+        for attempt in range(_READINGS):
+            try:
+                totals = self._readings.attempt(work, fresh=fresh or attempt > 0)
+            except Reread as reason:
+                at_once = False
+                spoilt = str(reason)
+                self._means.note(work.name, "reading", f"{spoilt}; the object is read again")
+                continue
+            except GivenUp as given:
+                return object_line.line(
+                    work,
+                    given.answer.outcome,
+                    rows=self._rows_of(work.name) if given.answer.outcome == "failed" else None,
+                    witnesses={} if before is None else {"count_before": before},
+                    reason=given.answer.reason,
+                    evidence=str(given.refusal),
+                    remedy=given.answer.remedy,
+                )
+            if at_once:
+                return self._finished(work, totals, None, None, "")
+            after = self._count(work)
+            doubt = object_line.doubt(totals, before, after)
+            if doubt and attempt == 0:
+                spoilt = doubt
+                self._means.note(work.name, "count", f"{doubt}; the object is read again")
+                continue
+            return self._finished(work, totals, before, after, doubt)
+        return object_line.line(
+            work,
+            "failed",
+            rows=self._rows_of(work.name),
+            reason=f"it was read {_READINGS} times and never came whole: {spoilt}",
+            evidence=spoilt,
+            remedy=plan.RUN_AGAIN,
+        )
+
+    def description(self, name: str, ahead: bytes | None = None) -> Description:
+        """The object's describe: from the archive if it is there, else `ahead` or what the org
+        says, into it."""
+        relative = layout.describe_path(self._means.names[name])
+        stored = self._means.stored(relative)
+        if stored is not None:
+            return describing.parse_description(stored)
+        if ahead is not None:
+            data, description = ahead, describing.parse_description(ahead)
+        else:
+            data, description = describing.describe(self._means.client, name)
+        self._means.publish(relative, data)
+        return description
+
+    def _begin(self, entry: ObjectEntry, rule: Rule | None, description: Description) -> Work:
+        [state] = self._means.journal.rows("SELECT * FROM object WHERE name = ?", (entry.name,))
+        if state["fields"] is not None:
+            columns, left_out = json.loads(state["fields"]), json.loads(state["left_out"])
+        else:
+            columns, left_out = plan.columns_of(*describing.selectable(description))
+            self._readings.described(entry.name, columns, left_out)
+        return Work(
+            entry,
+            rule,
+            description,
+            columns,
+            left_out,
+            reading=state["reading"],
+            route=state["route"] or "",
+        )
+
+    def _count(self, work: Work) -> int | None:
+        if work.rule is not None and work.rule.kind == "uncounted":
+            return None
+        try:
+            return query.count(self._means.client, work.name)
+        except OrgRefused:
+            return None  # reading it may still work; the witness is missing then
+
+    def _route(self, work: Work, count: int | None) -> str:
+        fits = (
+            query.uri_length(self._means.client, plan.soql(work.name, work.columns))
+            <= query.URI_LIMIT
+        )
+        return plan.route(
+            rule=work.rule,
+            bulk_refuses=describing.bulk_refuses(work.description),
+            count=count,
+            uri_fits=fits,
+            bulk_from_rows=self._means.tuning.bulk_from_rows,
+        )
+
+    def _rows_of(self, name: str) -> int:
+        [found] = self._means.journal.rows(
+            "SELECT total(p.rows) AS rows FROM page p JOIN object o ON o.name = p.object "
+            "AND o.reading = p.reading WHERE p.object = ?",
+            (name,),
+        )
+        return int(found["rows"])
+
+    def _finished(
+        self, work: Work, totals: Totals, before: int | None, after: int | None, why: str
+    ) -> LedgerLine:
+        if totals.counted and not why and len({before, after, totals.counted} - {None}) > 1:
+            self._means.note(
+                work.name,
+                "count",
+                f"the org changed during the reading: {before} rows before, {after} after, "
+                f"{totals.counted} read",
+            )
+        return object_line.read(work, totals, before, after, why)

@@ -1,0 +1,85 @@
+"""What an export came to."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from sfexit.archive import bagit, home, layout
+from sfexit.archive.layout import HomeLayout
+from sfexit.archive.ledger import LedgerLine
+from sfexit.archive.sealing import SealedBag
+from sfexit.errors import ArchiveProblem
+from sfexit.preflight import Sight
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export came to. `seconds` is wall time of this run, `calls` its API calls."""
+
+    home: Path
+    organization_id: str
+    organization: str
+    bag: SealedBag | None
+    lines: tuple[LedgerLine, ...]
+    rows_read: int
+    csv_bytes_read: int
+    calls: int
+    seconds: float
+    resumed: bool
+    set_aside: tuple[str, ...]
+    already_sealed: bool = False
+    sight: Sight | None = None  # None: a bag from before there was a look
+
+    @property
+    def incomplete(self) -> tuple[LedgerLine, ...]:
+        """The objects of which something may be missing."""
+        return tuple(line for line in self.lines if line.incomplete)
+
+
+def already_sealed(
+    place: HomeLayout, organization_id: str, *, calls: int, seconds: float
+) -> ExportResult:
+    """Nothing is under way and a bag is there: say what it is. Raises ArchiveProblem."""
+    generation = place.generations()[-1]
+    bag = place.bag(generation)
+    info = home.bag_info(bag)
+    with (bag / layout.LEDGER).open(encoding="utf-8", newline="") as handle:
+        try:
+            lines = tuple(LedgerLine.from_cells(row) for row in csv.DictReader(handle))
+        except (ValueError, KeyError, TypeError) as error:
+            raise ArchiveProblem(f"{bag / layout.LEDGER} is damaged: verify the archive") from error
+    size, _, count = info.get("Payload-Oxum", "0.0").partition(".")
+    sealed = SealedBag(
+        bag,
+        generation,
+        bagit.root_digest(bag),
+        info.get("Sfexit-Signing-Key", ""),
+        int(count or 0),
+        int(size or 0),
+    )
+    return ExportResult(
+        place.root,
+        organization_id,
+        info.get("Source-Organization", ""),
+        sealed,
+        lines,
+        rows_read=0,
+        csv_bytes_read=0,
+        calls=calls,
+        seconds=seconds,
+        resumed=False,
+        set_aside=(),
+        already_sealed=True,
+        sight=_sight_of(bag),
+    )
+
+
+def _sight_of(bag: Path) -> Sight | None:
+    """The sight that a sealed bag tells of; None when it has none that can be understood."""
+    try:
+        return Sight.from_json(json.loads((bag / layout.SIGHT).read_bytes()))
+    except (OSError, ValueError):
+        return None
