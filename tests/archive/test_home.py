@@ -84,6 +84,13 @@ def test_clearing_removes_what_is_ours_by_name(tmp_path: Path) -> None:
     assert {path.name for path in place.work.iterdir()} == {"lock", "mine.txt", "my folder"}
 
 
+def test_a_claim_that_was_cut_off_is_made_again(tmp_path: Path) -> None:
+    (tmp_path / "sfexit-home.json.part").write_bytes(b'{"schema": "sfe')
+    home.claim(tmp_path, ORG, Disk())
+    assert home.home_org(tmp_path) == ORG
+    assert [path.name for path in tmp_path.iterdir()] == ["sfexit-home.json"]
+
+
 def test_a_claim_is_private_and_names_the_org(tmp_path: Path) -> None:
     home.claim(tmp_path / "h", ORG, Disk())
     assert home.home_org(tmp_path / "h") == ORG
