@@ -6,11 +6,12 @@ import json
 import random
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import columns as col
 from .bodies import Bodies, Files
+from .changes import Changes
 from .columns import Column, Value
 from .csvtext import cell
 from .ids import IdSpace
@@ -24,21 +25,6 @@ AS_OF = 1_777_593_600  # 2026-05-01T00:00:00Z
 YEARS = 9 * 365 * 86_400
 DELETED_EVERY, DELETED_PHASE = 101, 5
 PRIMES = (89, 97, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167, 173, 179, 181)
-
-
-@dataclass(frozen=True)
-class Changes:
-    """What happened to a table since it was made; never altered, only replaced."""
-
-    inserted: tuple[int, ...] = ()
-    updated: dict[int, int] = field(default_factory=dict)
-    deleted: dict[int, int] = field(default_factory=dict)
-    hidden: tuple[int, ...] = ()
-
-    @property
-    def quiet(self) -> bool:
-        """Nothing happened."""
-        return not (self.inserted or self.updated or self.deleted)
 
 
 def java_double(number: float) -> str:
@@ -89,6 +75,11 @@ class Table:
         self.rows = len(rows)
         self._columns = {}
 
+    def relist(self, rows: int) -> None:
+        """The table has so many rows now, and its columns are built anew."""
+        self.rows = rows
+        self._columns = {}
+
     def _build(self, f: Field) -> Column:
         from .generators import build
 
@@ -113,26 +104,38 @@ class Table:
         """Row ``i`` is in the recycle bin."""
         if i in changes.deleted:
             return True
+        if i in changes.undeleted:
+            return False
+        return self.made_deleted(i)
+
+    def made_deleted(self, i: int) -> bool:
+        """Row ``i`` was in the recycle bin from the start."""
         return self.deletable and i < self.rows and i % DELETED_EVERY == DELETED_PHASE
 
     def hidden(self, changes: Changes, i: int) -> bool:
-        """Row ``i`` is left out of ``query`` (deleted or archived)."""
-        return i < self.archived or self.deleted(changes, i)
+        """Row ``i`` is left out of ``query`` (deleted, archived or not there any more)."""
+        return i < self.archived or self.deleted(changes, i) or changes.gone(i)
 
     def deleted_count(self, changes: Changes) -> int:
         """Rows in the recycle bin."""
-        before = self._deleted_before(self.rows)
-        return before + sum(1 for k in changes.deleted if not self.deleted(Changes(), k))
+        count = self._deleted_before(self.rows)
+        count += sum(1 for k in changes.deleted if not self.made_deleted(k))
+        count -= sum(1 for k in changes.undeleted if self.made_deleted(k))
+        return count - sum(1 for k in changes.purged if self.deleted(changes, k))
 
     def total(self, changes: Changes) -> int:
-        """All rows, as ``queryAll`` sees them."""
+        """All row numbers ever given; ``purged`` of them are gone."""
         return self.rows + len(changes.inserted)
+
+    def there(self, changes: Changes) -> int:
+        """All rows, as ``queryAll`` sees them."""
+        return self.total(changes) - len(changes.purged)
 
     def visible_before(self, changes: Changes, x: int) -> int:
         """Rows below ``x`` that ``query`` sees."""
         archived = min(x, self.archived)
         gone = archived + self._deleted_before(x) - self._deleted_before(archived)
-        return x - gone - bisect_left(changes.hidden, x)
+        return x - gone - bisect_left(changes.hidden, x) + bisect_left(changes.shown, x)
 
     def visible_at(self, changes: Changes, ordinal: int) -> int:
         """Row number of the visible row ``ordinal`` (counted from 0)."""
@@ -149,29 +152,33 @@ class Table:
 
     def _patched(self, changes: Changes, name: str, i: int) -> tuple[bool, Value]:
         """The value a change forced on row ``i``, if any."""
-        stamp = None
-        if i >= self.rows:
-            stamp = changes.inserted[i - self.rows]
-            if name in ("CreatedDate",):
-                return True, col.datetime_text(stamp)
+        if name in changes.values.get(i, ()):
+            return True, changes.values[i][name]
+        made = changes.inserted[i - self.rows] if i >= self.rows else None
+        if made is not None:
+            if name == "CreatedDate":
+                return True, col.datetime_text(made)
             if name == "IsArchived":
                 return True, "false"
-            if name == "IsDeleted" and i not in changes.deleted:
-                return True, "false"
+        if name == "IsDeleted" and (made is not None or self._binned(changes, i)):
+            return True, "true" if self.deleted(changes, i) else "false"
         if i in changes.updated:
-            stamp = changes.updated[i]
             found = self.org.full(self.sobject.name).field(name)
-            if found is not None and found.name_field:
+            if found is not None and found.name_field and i not in changes.values:
                 return True, f"{self.column(name).value(i)} *"
-        if name == "LastModifiedDate" and stamp is not None:
-            return True, col.datetime_text(stamp)
-        if i in changes.deleted:
-            stamp = changes.deleted[i]
-            if name == "IsDeleted":
-                return True, "true"
-        if name == "SystemModstamp" and stamp is not None:
-            return True, col.datetime_text(stamp)
+        if name == "LastModifiedDate":
+            stamp = changes.updated.get(i, made)
+            if stamp is not None:
+                return True, col.datetime_text(stamp)
+        if name == "SystemModstamp":
+            stamp = changes.stamp(i) or made
+            if stamp is not None:
+                return True, col.datetime_text(stamp)
         return False, None
+
+    @staticmethod
+    def _binned(changes: Changes, i: int) -> bool:
+        return i in changes.deleted or i in changes.undeleted
 
     def value(self, changes: Changes, name: str, i: int) -> Value:
         """One value, by the plain path."""
@@ -179,18 +186,17 @@ class Table:
             forced, text = self._patched(changes, name, i)
             if forced:
                 return text
-        return self.column(name).value(i)
+        return self.column(name).value(i + changes.recalculated.get(name, 0))
 
     def _touched(self, changes: Changes, i: int, n: int) -> Iterator[int]:
         if changes.quiet:
             return
-        seen = {k for k in (*changes.updated, *changes.deleted) if i <= k < i + n}
-        seen.update(range(max(i, self.rows), i + n))
-        yield from seen
+        yield from changes.touched(i, min(n, self.rows - i))
+        yield from range(max(i, self.rows), i + n)
 
     def block(self, changes: Changes, name: str, i: int, n: int) -> list[Value]:
         """Values of ``n`` rows."""
-        out = self.column(name).block(i, n)
+        out = self.column(name).block(i + changes.recalculated.get(name, 0), n)
         for k in self._touched(changes, i, n):
             forced, text = self._patched(changes, name, k)
             if forced:
@@ -199,7 +205,7 @@ class Table:
 
     def cells(self, changes: Changes, name: str, i: int, n: int) -> list[str]:
         """The same as quoted CSV text."""
-        out = self.column(name).cells(i, n)
+        out = self.column(name).cells(i + changes.recalculated.get(name, 0), n)
         for k in self._touched(changes, i, n):
             forced, text = self._patched(changes, name, k)
             if forced:
@@ -227,11 +233,29 @@ class Tables:
         for group in self._by_prefix.values():
             group.sort(key=lambda t: t.sobject.id_base)
 
-    def add(self, sobject: SObject) -> None:
-        """A table of an object that is not in Describe Global."""
+    def add(self, sobject: SObject, rows: int = 0) -> None:
+        """A table of an object that came later, or is not in Describe Global."""
         self._full[sobject.name] = sobject
-        table = self.tables[sobject.name] = Table(self, sobject, 0)
+        table = self.tables[sobject.name] = Table(self, sobject, rows)
         self._by_prefix.setdefault(sobject.id_prefix, []).append(table)
+
+    def widen(self, name: str, fields: Sequence[Field]) -> SObject:
+        """The object gets more fields; what it is now."""
+        old = self._full[name]
+        new = self._full[name] = replace(old, fields=(*old.fields, *fields), _index={})
+        self.everything = [new if o.name == name else o for o in self.everything]
+        self.list_anew()
+        return new
+
+    def list_anew(self) -> None:
+        """The catalogues of objects and fields follow what there is now."""
+        self._field_rows.clear()
+        for name in ("EntityDefinition", "FieldDefinition", "EntityParticle"):
+            if name in self.tables:
+                entities = name == "EntityDefinition"
+                self.tables[name].relist(
+                    len(self.everything) if entities else self.field_rows(name).total
+                )
 
     def field_rows(self, name: str) -> FieldRows:
         """Rows of FieldDefinition or EntityParticle."""
@@ -251,7 +275,7 @@ class Tables:
         for table in self._by_prefix.get(record_id[:3], ()):
             row = table.ids.row(record_id)
             if row is not None and 0 <= row < table.total(table.changes):
-                return table, row
+                return None if table.changes.gone(row) else (table, row)
         return None
 
 

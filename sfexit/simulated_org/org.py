@@ -5,22 +5,21 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import lru_cache, partial
 
 from .bulk import BulkJobs, new_secret
 from .catalogue import standard_objects
-from .data import AS_OF, Changes, Table, Tables
+from .changes import Changes
+from .data import AS_OF, Table, Tables
 from .doubts import Doubts
 from .errors import ApiError
 from .ids import IdSpace
 from .permissions import tooling_objects, write_permissions
 from .query import Cursors
-from .schema import COMPOUND, Field, SObject
+from .schema import COMPOUND, Field, SObject, parse_fields
 from .strange import Strange
 from .visibility import RestrictionRule, SimulatedUser, ToolingView, View
 
@@ -149,9 +148,7 @@ class SimulatedOrg:
         self.lock = threading.RLock()
         catalogue = self.strange.applied(objects if objects is not None else shaped(shape))
         self.tables = Tables(seed, catalogue, plan_rows(catalogue, rows, one_object))
-        for name in ("FieldDefinition", "EntityParticle"):
-            if name in self.tables.tables:
-                self.tables.tables[name].rows = self.tables.field_rows(name).total
+        self.tables.list_anew()
         for extra in tooling_objects():
             self.tables.add(extra)
         self._schema = {o.name.lower(): o for o in catalogue}
@@ -317,20 +314,17 @@ class SimulatedOrg:
         """Rows of an object: all of them, or only (not) deleted and (not) archived ones."""
         table = self._table(name)
         changes = table.changes
-        total = table.total(changes)
         if deleted is None and archived is None:
-            return total
+            return table.there(changes)
         if archived is None and deleted is not None:
             gone = table.deleted_count(changes)
-            return gone if deleted else total - gone
-        if deleted is None:
-            return table.archived if archived else total - table.archived
-        if not deleted and not archived:
-            return table.visible_before(changes, total)
+            return gone if deleted else table.there(changes) - gone
         return sum(
             1
-            for i in range(total)
-            if table.deleted(changes, i) == deleted and (i < table.archived) == archived
+            for i in range(table.total(changes))
+            if not changes.gone(i)
+            and deleted in (None, table.deleted(changes, i))
+            and archived in (None, i < table.archived)
         )
 
     def truth(self, name: str) -> Iterator[dict[str, str | None]]:
@@ -340,7 +334,8 @@ class SimulatedOrg:
         sobject = self._schema.get(name.lower()) or table.sobject
         names = [f.name for f in sobject.fields if f.type not in (*COMPOUND, "base64")]
         for i in range(table.total(changes)):
-            yield {n: table.value(changes, n, i) for n in names}
+            if not changes.gone(i):
+                yield {n: table.value(changes, n, i) for n in names}
 
     def body_truth(self) -> Iterator[tuple[str, str, str, str, Callable[[], bytes]]]:
         """Every file this org holds: object, record id, field, image reference or "", and its
@@ -353,6 +348,8 @@ class SimulatedOrg:
             blobs = [f.name for f in sobject.fields if f.type == "base64"]
             rich = [f.name for f in sobject.fields if f.gen == "rich"]
             for i in range(table.total(table.changes) if blobs or rich else 0):
+                if table.changes.gone(i):
+                    continue
                 row_id = table.ids.at(i)
                 for field_name in blobs:
                     if not bodies.elsewhere(name, i):
@@ -364,25 +361,46 @@ class SimulatedOrg:
 
     # -- a living org -------------------------------------------------------------------
 
-    def insert_rows(self, name: str, count: int = 1) -> list[str]:
+    def insert_rows(
+        self, name: str, count: int = 1, values: Mapping[str, str | None] | None = None
+    ) -> list[str]:
         """Someone creates rows; their ids."""
         with self.lock:
             table = self._table(name)
-            old = table.changes
-            stamps = old.inserted + (int(self.now()),) * count
-            first = table.total(old)
-            table.changes = replace(old, inserted=stamps)
+            first = table.total(table.changes)
+            table.changes = table.changes.insert(first, count, int(self.now()), values or {})
             return table.ids.block(first, count)
 
-    def update_rows(self, name: str, rows: int | list[int] = 1) -> list[str]:
-        """Someone edits rows (the first ones, or those numbered); their ids."""
+    def update_rows(
+        self,
+        name: str,
+        rows: int | list[int] = 1,
+        values: Mapping[str, str | None] | None = None,
+    ) -> list[str]:
+        """Someone edits rows (the first ones, or those numbered); their ids.
+
+        Without ``values`` the name changes.
+        """
         with self.lock:
             table = self._table(name)
             numbers = list(range(rows)) if isinstance(rows, int) else rows
-            now = int(self.now())
-            updated = {**table.changes.updated, **dict.fromkeys(numbers, now)}
-            table.changes = replace(table.changes, updated=updated)
+            table.changes = table.changes.update(numbers, int(self.now()), values or {})
             return [table.ids.at(k) for k in numbers]
+
+    def give_values(
+        self, name: str, rows: list[int], values: Mapping[str, str | None]
+    ) -> list[str]:
+        """Values of numbered rows change and no stamp tells: formulas, roll-ups, last logins."""
+        with self.lock:
+            table = self._table(name)
+            table.changes = table.changes.give(rows, values)
+            return [table.ids.at(k) for k in rows]
+
+    def recalculate(self, name: str, field_name: str, by: int = 1) -> None:
+        """A formula gives other values in all rows; no stamp tells of it."""
+        with self.lock:
+            table = self._table(name)
+            table.changes = table.changes.recalculate(field_name, by)
 
     def delete_rows(self, name: str, rows: int | list[int] = 1) -> list[str]:
         """Someone deletes visible rows (the last ones, or those numbered); their ids."""
@@ -393,14 +411,8 @@ class SimulatedOrg:
                 last = table.visible_before(old, table.total(old))
                 numbers = [table.visible_at(old, last - 1 - k) for k in range(min(rows, last))]
             else:
-                numbers = [k for k in rows if not table.deleted(old, k)]
-            now = int(self.now())
-            hidden = list(old.hidden)
-            for k in numbers:
-                if not table.hidden(old, k):
-                    insort(hidden, k)
-            deleted = {**old.deleted, **dict.fromkeys(numbers, now)}
-            table.changes = replace(old, deleted=deleted, hidden=tuple(hidden))
+                numbers = [k for k in rows if not (table.deleted(old, k) or old.gone(k))]
+            table.changes = old.delete(numbers, int(self.now()), lambda k: table.hidden(old, k))
             return [table.ids.at(k) for k in numbers]
 
     def new_versions(self, documents: Sequence[int]) -> list[str]:
@@ -423,6 +435,39 @@ class SimulatedOrg:
             first = versions.total(versions.changes)
             self.tables.files.later.update({first + k: start + k for k in range(count)})
             return self.insert_rows("ContentVersion", count)
+
+    def undelete_rows(self, name: str, rows: list[int]) -> list[str]:
+        """Someone takes numbered rows out of the recycle bin; their ids."""
+        with self.lock:
+            table = self._table(name)
+            old = table.changes
+            numbers = [k for k in rows if table.deleted(old, k) and not old.gone(k)]
+            table.changes = old.undelete(numbers, int(self.now()), table.archived)
+            return [table.ids.at(k) for k in numbers]
+
+    def purge_rows(self, name: str, rows: list[int]) -> list[str]:
+        """Numbered rows leave the org for good, without a trace; their ids."""
+        with self.lock:
+            table = self._table(name)
+            old = table.changes
+            table.changes = old.purge(rows, lambda k: table.hidden(old, k))
+            return [table.ids.at(k) for k in rows]
+
+    def add_field(self, name: str, line: str) -> None:
+        """An object gets a field (in the catalogue's notation); every row has a value for it."""
+        with self.lock:
+            whole = self.tables.widen(name, parse_fields(line))
+            self._schema[name.lower()] = whole.without(self._gone.get(name, set()))
+            self._children = None
+
+    def add_object(self, sobject: SObject, rows: int) -> None:
+        """Someone makes an object and fills it."""
+        with self.lock:
+            self.tables.add(sobject, rows)
+            self.tables.everything.append(sobject)
+            self.tables.list_anew()
+            self._schema[sobject.name.lower()] = sobject
+            self._children = None
 
     def after_calls(self, calls: int, action: Callable[[], None]) -> None:
         """Run ``action`` once, after that many more API calls."""

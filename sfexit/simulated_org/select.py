@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from .changes import Changes
 from .columns import Value
 from .csvtext import cell
-from .data import Changes, Table
+from .data import Table
 from .errors import ApiError
 from .filters import test_for
 from .ids import to18
@@ -461,7 +462,7 @@ def _choose_rows(s: Selection) -> None:
                 ),
             )
     seen = s.org.row_check(s.sobject, query.scope)
-    if query.where is None and seen is None:
+    if query.where is None and seen is None and not changes.purged:
         natural = _natural(query)
         total = table.total(changes)
         s.count = total if s.everything else table.visible_before(changes, total)
@@ -582,6 +583,8 @@ def _matching(s: Selection, seen: Check | None = None) -> array[int]:
         rows: Rows = span
         if not s.everything:
             rows = [k for k in span if not table.hidden(changes, k)]
+        elif changes.purged:
+            rows = [k for k in span if not changes.gone(k)]
         if len(rows) == 0:
             continue
         if seen is not None:
