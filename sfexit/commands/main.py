@@ -21,6 +21,10 @@ COMMANDS = {
     "orgs": ("sfexit.commands.orgs", "List the stored sign-ins."),
     "assess": ("sfexit.commands.assess", "Look at the org before anything is taken."),
     "export": ("sfexit.commands.export", "Take everything out of the org into a sealed archive."),
+    "contract": (
+        "sfexit.commands.contract",
+        "Know the contract's deadlines and what leaving costs.",
+    ),
     "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
     "simulate": ("sfexit.commands.simulate", "Run the built-in simulated org on its own."),
     "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),
