@@ -18,6 +18,7 @@ from typing import Any, NoReturn, TypeVar
 from urllib.parse import quote_plus
 
 import requests
+from requests.auth import AuthBase
 
 from sfexit.errors import (
     DamagedAnswer,
@@ -30,10 +31,10 @@ from sfexit.errors import (
 )
 from sfexit.progress import SILENT, Progress
 from sfexit.redaction import Secret, printable
-from sfexit.salesforce import gate, refusals, retries
+from sfexit.salesforce import gate, refusals, retries, soap
 from sfexit.salesforce.budget import CallBudget
 from sfexit.salesforce.login import Credential
-from sfexit.salesforce.origin import HostBoundAuth, NoAuth, Origin
+from sfexit.salesforce.origin import HostBoundAuth, NoAuth, Origin, SessionInMessage
 from sfexit.salesforce.transport import (
     DEFAULT_TIMEOUTS,
     MINIMUM_BYTES_PER_SECOND,
@@ -51,6 +52,7 @@ T = TypeVar("T")
 
 JSON_LIMIT_BYTES = 256 * 1024 * 1024
 _ERROR_LIMIT_BYTES = 256 * 1024
+_XML_TYPES = ("text/xml", "application/xml", "application/soap+xml")
 # Statuses that mean many things: a spent quota, a vanished field, a query that is too much.
 _TOLD_BY_BODY = (400, 403)
 
@@ -253,6 +255,27 @@ class Client:
 
         return self.retried(once, what)
 
+    def soap(self, call: soap.Call, read: Callable[[RawAnswer], T]) -> T:
+        """One reading call of the Metadata API; what `read` makes of the answer on the wire.
+
+        Retried like a GET, `read` included. The session goes into the message, to the org's own
+        address alone. Raises Blocked for a call that could change something.
+        """
+        target = f"/services/Soap/m/{self.version}"
+        what = f"{call.operation} {gate.shown(target)}"
+        gate.check("POST", target, call, writable=False)
+
+        def once() -> T:
+            with self._exchange("POST", target, None, call) as answer:
+                if answer.content_type not in _XML_TYPES:
+                    kind = printable(answer.content_type, 60) or "something unnamed"
+                    raise DamagedAnswer(f"The answer to {what} is {kind} instead of XML.")
+                result = read(answer)
+            self._went_well()
+            return result
+
+        return self.retried(once, what)
+
     # --- changing ---
 
     def send_once(
@@ -384,7 +407,13 @@ class Client:
         what = f"{method} {gate.shown(target)}"
         sent_headers = {"Accept": "application/json", **(headers or {})}
         data = None
-        if body is not None:
+        auth: AuthBase = HostBoundAuth(origin, token) if token is not None else NoAuth()
+        if isinstance(body, soap.Call):
+            sent_headers |= {"Accept": "text/xml", "SOAPAction": '""'}
+            sent_headers["Content-Type"] = "text/xml; charset=UTF-8"
+            if token is not None:
+                auth = SessionInMessage(origin, token, body.envelope)
+        elif body is not None:
             data = json.dumps(body, ensure_ascii=False).encode()
             sent_headers["Content-Type"] = "application/json; charset=UTF-8"
         request = requests.Request(
@@ -392,7 +421,7 @@ class Client:
             origin.url(target),
             headers=sent_headers,
             data=data,
-            auth=HostBoundAuth(origin, token) if token is not None else NoAuth(),
+            auth=auth,
         )
         calls = 0 if free_of_budget else gate.calls(target, body)
         self.budget.take(calls)

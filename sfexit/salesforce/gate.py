@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from sfexit.errors import Blocked
 from sfexit.redaction import printable
+from sfexit.salesforce.soap import Call
 
 # Besides GET and HEAD: query jobs, and composite requests that hold nothing but GETs. They read
 # the org and change no record.
@@ -18,6 +19,9 @@ _VERSIONED = r"/services/data/v\d{2,3}\.\d"
 _JOB_CREATE = re.compile(_VERSIONED + r"/jobs/query")
 _JOB = re.compile(_VERSIONED + r"/jobs/query/[A-Za-z0-9]{15,18}")
 _BATCH = re.compile(_VERSIONED + r"/composite/batch")
+_SOAP_METADATA = re.compile(r"/services/Soap/m/\d{2,3}\.\d")
+# A retrieve makes a ZIP of definitions and changes none (Metadata API guide, "retrieve()").
+_METADATA_READS = frozenset({"describeMetadata", "listMetadata", "retrieve", "checkRetrieveStatus"})
 _COMPOSITE_READS = (
     # address of the resource, and where its body lists the parts
     (re.compile(_VERSIONED + r"/composite"), "compositeRequest"),
@@ -45,6 +49,9 @@ def check(method: str, target: str, body: Any, *, writable: bool) -> None:
 
 
 def _only_reads(method: str, path: str, body: Any) -> bool:
+    if isinstance(body, Call):
+        known = body.operation in _METADATA_READS
+        return method == "POST" and known and bool(_SOAP_METADATA.fullmatch(path))
     if method == "POST":
         return bool(_JOB_CREATE.fullmatch(path)) or any(
             address.fullmatch(path) and _only_gets(body, key) for address, key in _COMPOSITE_READS

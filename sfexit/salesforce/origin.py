@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -205,13 +205,34 @@ class HostBoundAuth(AuthBase):
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         """Raises SignInProblem for any other scheme, host or port."""
-        if request.url is None or not self._origin.matches(request.url):
-            raise SignInProblem(
-                "A request was about to carry the session to another host than the org's; "
-                "it was not sent."
-            )
+        _insist(self._origin, request)
         request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
         return request
+
+
+class SessionInMessage(AuthBase):
+    """Puts the session into a SOAP message, and only into one that goes to the org itself
+    (Metadata API guide, "SessionHeader")."""
+
+    def __init__(self, origin: Origin, token: Secret, message: Callable[[str], bytes]) -> None:
+        """`message` makes the whole message from the session's token."""
+        self._origin = origin
+        self._token = token
+        self._message = message
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Raises SignInProblem for any other scheme, host or port."""
+        _insist(self._origin, request)
+        request.body = self._message(self._token.reveal())
+        return request
+
+
+def _insist(origin: Origin, request: requests.PreparedRequest) -> None:
+    if request.url is None or not origin.matches(request.url):
+        raise SignInProblem(
+            "A request was about to carry the session to another host than the org's; "
+            "it was not sent."
+        )
 
 
 class NoAuth(AuthBase):

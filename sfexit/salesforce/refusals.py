@@ -22,6 +22,7 @@ from sfexit.errors import (
     Transient,
 )
 from sfexit.redaction import printable, redact
+from sfexit.salesforce.soap import read_fault
 
 LONGEST_WAIT_SECONDS = 120.0  # the most that a server's Retry-After is obeyed
 
@@ -105,6 +106,9 @@ def read_error(body: bytes, content_type: str = "") -> ErrorBody:
     text = body.decode("utf-8", "replace").strip()
     if not text:
         return ErrorBody("", "no explanation given")
+    fault = read_fault(body) if "xml" in content_type.lower() else None
+    if fault is not None:
+        return ErrorBody(printable(redact(fault.code), 80), _reason(fault.reason))
     if "html" in content_type.lower() or text[:1] == "<":
         return ErrorBody("", "a web page came instead of an explanation")
     try:
@@ -179,6 +183,16 @@ _NOT_ALLOWED = {
     "INVALID_SESSION_TYPE": "the session is of a kind that may not use the API",
 }
 
+# SOAP says everything with status 500; these are what REST would say with another one. The rest are
+# refusals (SOAP API guide, "ExceptionCode").
+_FAULT_STATUS = {
+    "INVALID_SESSION_ID": 401,
+    "UNKNOWN_EXCEPTION": 500,
+    "SERVER_UNAVAILABLE": 503,
+    "REQUEST_RUNNING_TOO_LONG": 503,
+    "REQUEST_LIMIT_EXCEEDED": 403,
+}
+
 _BY_STATUS = {
     406: SERVER_FAULT,  # a passing fault seen on describe ("CustomNotAcceptable")
     408: UNAVAILABLE,
@@ -199,8 +213,11 @@ def refusal(
     are spent; it returns None when it cannot tell.
     """
     status, what = answer.status, answer.what
-    found = read_error(answer.body, answer.headers.get("Content-Type", ""))
+    content_type = answer.headers.get("Content-Type", "")
+    found = read_error(answer.body, content_type)
     code, reason = found.code, found.reason
+    if status == 500 and code and "xml" in content_type.lower():
+        status = _FAULT_STATUS.get(code, 400)
     wish = retry_after_seconds(answer.headers)
 
     def passing(patience: Patience) -> PassingRefusal:

@@ -24,6 +24,10 @@ On jobs and links
 On the bodies of files
     ``body_short`` missing=1, ``body_long`` extra=1 (bytes; framing stays clean) · ``body_changed``
     (one bit; the size stays) · ``body_range`` shift=1 (Content-Range names another part)
+On the Metadata API (endpoints ``metadata.describe``, ``.list``, ``.retrieve``, ``.status``,
+``.zip``)
+    ``zip_truncated`` · ``zip_bad_crc`` · ``zip_dotdot`` · ``zip_symlink`` · ``zip_duplicate`` ·
+    ``zip_bomb`` · ``xml_dtd`` · ``xml_entities``
 On the way
     ``reset`` after=bytes (half) · ``lost_answer`` · ``close_short`` missing=1000 · ``chunk_cut``
     where="inside" or "border", after=bytes (half) · ``gzip_short`` share=0.5 ·
@@ -41,6 +45,8 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from .metadata_mishaps import KINDS as METADATA
 
 #: Instead of handling the request.
 BEFORE = frozenset(
@@ -111,6 +117,7 @@ TRANSPORT = frozenset(
         "lost_answer",
     }
 )
+CONTENT |= METADATA
 KINDS = BEFORE | CONTENT | TRANSPORT
 SELECTORS = ("endpoint", "nth", "every", "times", "probability", "object")
 

@@ -9,15 +9,18 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import Any
 
+from . import metadata_mishaps
 from .answers import Answer
 from .bulk import Job, ResultPage, locator_text
 from .csvtext import DELIMITERS, cell, split_cells, split_rows
 from .errors import ApiError, not_found
 from .faults import Fault
+from .metadata_mishaps import KINDS as METADATA
 from .org import SimulatedOrg
 from .query import as_text
 from .routes import Request, error_answer
 
+JSON = "application/json"
 LOGIN_PAGE = (
     "<!DOCTYPE html><html><head><title>Login | Salesforce</title></head>"
     "<body><form name='login' action='/'>Your session has ended</form></body></html>"
@@ -31,6 +34,16 @@ def before(
     org: SimulatedOrg, fault: Fault, request: Request, parts: dict[str, str], object_name: str
 ) -> Answer | None:
     """The answer a fault gives in place of the real one, if it does."""
+    answer = _before(org, fault, request, parts, object_name)
+    if answer is None or not request.soap or not answer.content_type.startswith(JSON):
+        return answer
+    error = json.loads(answer.text())[0]
+    return error_answer(ApiError(500, error["errorCode"], error["message"]), soap=True)
+
+
+def _before(
+    org: SimulatedOrg, fault: Fault, request: Request, parts: dict[str, str], object_name: str
+) -> Answer | None:
     kind = fault.kind
     if kind == "status":
         return _status(org, fault)
@@ -116,6 +129,10 @@ def content(org: SimulatedOrg, fault: Fault, request: Request, answer: Answer) -
     """Change an answer as a fault wants."""
     kind = fault.kind
     if answer.status >= 300:
+        return
+    if kind in METADATA:
+        if request.soap:
+            answer.body = metadata_mishaps.spoiled(kind, answer.text())
         return
     if kind == "empty":
         answer.body = b""

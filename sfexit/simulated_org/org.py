@@ -17,6 +17,7 @@ from .data import AS_OF, Table, Tables
 from .doubts import Doubts
 from .errors import ApiError
 from .ids import IdSpace
+from .metadata import Metadata
 from .permissions import tooling_objects, write_permissions
 from .query import Cursors
 from .schema import COMPOUND, Field, SObject, parse_fields
@@ -158,6 +159,7 @@ class SimulatedOrg:
         self.user_id = self.tables.tables["User"].ids.at(0)
         self.cursors = Cursors(self)
         self.jobs = BulkJobs(self)
+        self.metadata = Metadata(self)
         self._tokens: dict[str, float] = {}
         self._refresh: set[str] = set()
         self._grant_alive = True

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from . import blobs, composite, tooling
+from . import blobs, composite, metadata, tooling
 from .answers import Answer
 from .authorization import CODE_GRANT, JWT_GRANT, Authorization
 from .errors import ApiError, not_found
@@ -22,6 +22,7 @@ from .soql import parse
 from .translations import language_of
 from .visibility import SimulatedUser
 
+XML_TYPE = "text/xml;charset=UTF-8"
 SEASONS = ("Spring", "Summer", "Winter")
 
 
@@ -39,6 +40,11 @@ class Request:
     token: str = ""
 
     @property
+    def soap(self) -> bool:
+        """The request goes to the Metadata API."""
+        return re.fullmatch(r"/services/Soap/m/\d+\.\d/?", self.path) is not None
+
+    @property
     def params(self) -> dict[str, str]:
         """Query parameters, the last of each name."""
         return {k: v[-1] for k, v in parse_qs(self.query, keep_blank_values=True).items()}
@@ -53,8 +59,10 @@ class Request:
             ) from None
 
 
-def error_answer(error: ApiError) -> Answer:
-    """An error as Salesforce sends it."""
+def error_answer(error: ApiError, soap: bool = False) -> Answer:
+    """An error as Salesforce sends it: over SOAP as a fault, with status 500."""
+    if soap:
+        return Answer(500, metadata.fault(error.code, error.message), XML_TYPE)
     return Answer(error.status, as_text(error.body()))
 
 
@@ -164,6 +172,8 @@ class Routes:
             return "userinfo", self.userinfo, {}
         if path == f"/id/{self.org.organization_id}/{self.org.user_id}":
             return "userinfo", self.userinfo, {}
+        if request.soap and request.method == "POST":
+            return metadata.endpoint_of(request.body), self.soap_metadata, {}
         for method, name, pattern, handler in self._table:
             found = pattern.fullmatch(path)
             if found and method == request.method:
@@ -204,8 +214,20 @@ class Routes:
         """Session and quota (REST API guide, Status Codes)."""
         if endpoint in self.OPEN:
             return
-        scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() not in ("bearer", "oauth") or not self.org.token_valid(token.strip()):
+        if request.soap:  # there the session is a part of the message
+            token = metadata.session_of(request.body)
+            if not self.org.token_valid(token):
+                raise ApiError(
+                    500,
+                    "INVALID_SESSION_ID",
+                    "Invalid Session ID found in SessionHeader: Illegal Session. Session not "
+                    "found, missing session key: ",
+                )
+        else:
+            scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+            if scheme.lower() not in ("bearer", "oauth"):
+                token = ""
+        if not self.org.token_valid(token.strip()):
             raise ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
         request.token = token.strip()
         if endpoint == "userinfo":
@@ -246,7 +268,7 @@ class Routes:
         try:
             self.admit(endpoint, request)
         except ApiError as error:
-            return error_answer(error)
+            return error_answer(error, request.soap)
         with self.org.acting_as(self.org.user_of(request.token)):
             return self.handle(endpoint, handler, request, parts)
 
@@ -276,7 +298,7 @@ class Routes:
                 return _json(
                     {"error": error.code, "error_description": error.message}, error.status
                 )
-            return error_answer(error)
+            return error_answer(error, request.soap)
 
     def _refuse_writes(self, request: Request) -> None:
         if request.method in ("GET", "HEAD"):
@@ -572,6 +594,12 @@ class Routes:
         """``GET /tooling/query/{locator}``."""
         return Answer(200, self.org.cursors.next(locator, version))
 
+    # -- metadata -----------------------------------------------------------------------
+
+    def soap_metadata(self, request: Request) -> Answer:
+        """``POST /services/Soap/m/{version}``."""
+        return Answer(200, self.org.metadata.answer(request.body), XML_TYPE)
+
     # -- bulk ---------------------------------------------------------------------------
 
     def bulk_create(self, request: Request, version: str) -> Answer:
@@ -624,5 +652,5 @@ class Routes:
 
 
 def _version_in(path: str) -> str | None:
-    found = re.match(r"/services/data/v(\d+\.\d)", path)
+    found = re.match(r"/services/(?:data/v|Soap/m/)(\d+\.\d)", path)
     return found.group(1) if found else None

@@ -358,7 +358,10 @@ def test_rest_page_faults(lively: Any) -> None:
 
 def test_every_kind_has_a_test() -> None:
     here = Path(__file__)
-    source = here.read_text("utf-8") + here.with_name("test_simulated_files.py").read_text("utf-8")
+    others = ("test_simulated_files.py", "test_simulated_metadata.py")
+    source = here.read_text("utf-8") + "".join(
+        here.with_name(name).read_text("utf-8") for name in others
+    )
     assert {k for k in KINDS if f'"{k}"' not in source} == set()
     assert len(BEFORE | CONTENT | TRANSPORT) == len(BEFORE) + len(CONTENT) + len(TRANSPORT)
     with pytest.raises(ValueError, match="unknown fault kind"):

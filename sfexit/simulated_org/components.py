@@ -1,0 +1,299 @@
+"""The components of an org's metadata, and the files they are kept in.
+
+Metadata API Developer Guide: describeMetadata(), FileProperties, "Metadata Types", and the sample
+definitions there. Everything is made from the org's own schema, so that the same formula stands
+in describe and in the file.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
+
+from .schema import Field, SObject, label_of
+from .translations import translated
+
+if TYPE_CHECKING:
+    from .org import SimulatedOrg
+
+NAMESPACE = "http://soap.sforce.com/2006/04/metadata"
+HIDDEN = b"(hidden)"  # what code of a managed package looks like
+LANGUAGES = ("de", "fr")
+LEFT_OVER = "Retired"  # a picklist value that was taken out of use
+MANAGED = "vendor"  # the namespace of an installed package
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A metadata type as describeMetadata() tells it."""
+
+    name: str
+    folder: str
+    suffix: str = ""
+    in_folder: bool = False
+    meta_file: bool = False
+    children: tuple[str, ...] = ()
+
+
+KINDS = (
+    Kind("ApexClass", "classes", "cls", meta_file=True),
+    Kind("ApexTrigger", "triggers", "trigger", meta_file=True),
+    Kind("CustomApplication", "applications", "app"),
+    Kind("CustomLabels", "labels", "labels", children=("CustomLabel",)),
+    Kind(
+        "CustomObject",
+        "objects",
+        "object",
+        children=("CustomField", "RecordType", "ValidationRule", "ListView"),
+    ),
+    Kind("CustomObjectTranslation", "objectTranslations", "objectTranslation"),
+    Kind("CustomTab", "tabs", "tab"),
+    Kind("Dashboard", "dashboards", "dashboard", in_folder=True),
+    Kind("Document", "documents", "", in_folder=True, meta_file=True),
+    Kind("EmailTemplate", "email", "email", in_folder=True, meta_file=True),
+    Kind("Flow", "flows", "flow"),
+    Kind("InstalledPackage", "installedPackages", "installedPackage"),
+    Kind("Layout", "layouts", "layout"),
+    Kind("LightningComponentBundle", "lwc"),
+    Kind("PermissionSet", "permissionsets", "permissionset"),
+    Kind("Profile", "profiles", "profile"),
+    Kind("Report", "reports", "report", in_folder=True),
+    Kind("Settings", "settings", "settings"),
+    Kind("StandardValueSet", "standardValueSets", "standardValueSet"),
+    Kind("StaticResource", "staticresources", "resource", meta_file=True),
+)
+#: The type to ask listMetadata for, to learn the folders of a type.
+FOLDER_TYPES = {
+    "ReportFolder": "Report",
+    "DashboardFolder": "Dashboard",
+    "DocumentFolder": "Document",
+    "EmailFolder": "EmailTemplate",
+}
+
+
+@dataclass(frozen=True)
+class Component:
+    """One component: what listMetadata() says of it, and its files (name, content)."""
+
+    type: str
+    full_name: str
+    files: tuple[tuple[str, bytes], ...]
+    namespace: str = ""
+    state: str = "unmanaged"
+    folder: str = ""  # the folder it lies in; of a folder, the type of folder
+    is_folder: bool = False
+    listed: bool = True
+
+    @property
+    def file_name(self) -> str:
+        """The file FileProperties names: never the -meta.xml."""
+        return self.files[0][0]
+
+
+def document(root: str, body: str) -> bytes:
+    """A metadata file."""
+    head = f'<?xml version="1.0" encoding="UTF-8"?>\n<{root} xmlns="{NAMESPACE}">\n'
+    return f"{head}{body}</{root}>\n".encode()
+
+
+def _tag(name: str, text: object) -> str:
+    return f"<{name}>{escape(str(text))}</{name}>"
+
+
+@dataclass
+class Components:
+    """All components of an org; tests add to it."""
+
+    org: SimulatedOrg
+    added: list[Component] = field(default_factory=list)
+    removed: set[tuple[str, str]] = field(default_factory=set)
+
+    @cached_property
+    def _made(self) -> list[Component]:
+        return list(self._all())
+
+    def __iter__(self) -> Iterator[Component]:
+        yield from (c for c in self._made if (c.type, c.full_name) not in self.removed)
+        yield from (c for c in self.added if (c.type, c.full_name) not in self.removed)
+
+    def add_plain(self, kind: str, count: int, size: int = 60, prefix: str = "More_") -> list[str]:
+        """So many more components of a type that is not kept in folders; their names."""
+        known = next(k for k in KINDS if k.name == kind)
+        names = [f"{prefix}{n:05d}" for n in range(count)]
+        for name in names:
+            # text that does not pack, so that a ZIP of it has about this size
+            content = (name * (size // len(name) + 1)).encode()[:size]
+            if size > 10_000:
+                content = random.Random(name).randbytes(size)
+            self.added.append(_component(known, name, content))
+        return names
+
+    # -- what there is ------------------------------------------------------------------
+
+    def _all(self) -> Iterator[Component]:
+        kinds = {kind.name: kind for kind in KINDS}
+        for o in self.org.schema.values():
+            if "layoutable" in o.flags or o.custom:
+                yield from self._of_object(kinds, o)
+        for n in range(12):
+            name = f"Invoice_Service_{n}"
+            yield _component(kinds["ApexClass"], name, f"public class {name} {{}}\n".encode())
+        yield _component(
+            kinds["ApexClass"], f"{MANAGED}__Engine", HIDDEN, namespace=MANAGED, state="installed"
+        )
+        yield _component(
+            kinds["InstalledPackage"],
+            MANAGED,
+            document("InstalledPackage", _tag("versionNumber", "3.14")),
+            namespace=MANAGED,
+            state="installed",
+        )
+        for name in ("Admin", "Standard", "Sales Rep"):
+            yield _component(kinds["Profile"], name, b"")
+        for name in ("Invoice_Clerk", "Auditors"):
+            yield _component(kinds["PermissionSet"], name, document("PermissionSet", ""))
+        for name in ("Account", "Security", "Currency"):
+            yield _component(kinds["Settings"], name, document(f"{name}Settings", ""))
+        yield _component(kinds["CustomApplication"], "standard__Sales", document("App", ""))
+        yield _component(
+            kinds["CustomLabels"],
+            "CustomLabels",
+            document("CustomLabels", f"<labels>{_tag('fullName', 'Hello')}</labels>"),
+        )
+        yield _component(kinds["Flow"], "Escalate_Case-3", document("Flow", _tag("label", "x")))
+        yield _component(kinds["StaticResource"], "Logo", b"\x89PNG not really")
+        yield Component(
+            "LightningComponentBundle",
+            "invoiceList",
+            (
+                ("lwc/invoiceList/invoiceList.js", b"export default class {}\n"),
+                ("lwc/invoiceList/invoiceList.html", b"<template></template>\n"),
+                ("lwc/invoiceList/invoiceList.js-meta.xml", document("LightningBundle", "")),
+            ),
+        )
+        yield from self._value_sets(kinds["StandardValueSet"])
+        for folder_type, kind in FOLDER_TYPES.items():
+            yield from _foldered(kinds[kind], folder_type)
+
+    def _of_object(self, kinds: dict[str, Kind], o: SObject) -> Iterator[Component]:
+        parts = o.name.split("__")
+        managed: dict[str, Any] = (
+            {"namespace": parts[0], "state": "installed"} if len(parts) > 2 else {}
+        )
+        body = "".join(self._field(f) for f in o.fields if f.custom)
+        if o.custom:
+            body += _tag("label", o.label or label_of(o.name))
+        content = document("CustomObject", body)
+        yield _component(kinds["CustomObject"], o.name, content, **managed)
+        if "layoutable" not in o.flags:
+            return
+        # listMetadata gives such names with percent signs, and takes them back so
+        layout = f"{o.name}-{label_of(o.name)} %28Main%29 Layout"
+        yield _component(kinds["Layout"], layout, document("Layout", ""), **managed)
+        if o.custom:
+            tab = document("CustomTab", _tag("customObject", "true"))
+            yield _component(kinds["CustomTab"], o.name, tab, **managed)
+        for language in LANGUAGES if any(f.custom for f in o.fields) else ():
+            yield _component(
+                kinds["CustomObjectTranslation"],
+                f"{o.name}-{language}",
+                document("CustomObjectTranslation", self._translation(o, language)),
+                **managed,
+            )
+
+    def _field(self, f: Field) -> str:
+        body = _tag("fullName", f.name) + _tag("label", label_of(f.name))
+        if f.formula is not None:
+            body += _tag("formula", f.formula)
+        if f.values:
+            values = "".join(
+                "<value>"
+                + _tag("fullName", value)
+                + _tag("default", "false")
+                + (_tag("isActive", "false") if value == LEFT_OVER else "")
+                + _tag("label", value)
+                + "</value>"
+                for value in (*f.values, LEFT_OVER)
+            )
+            inner = f"<valueSetDefinition>{_tag('sorted', 'false')}{values}</valueSetDefinition>"
+            body += f"<valueSet>{_tag('restricted', 'true')}{inner}</valueSet>"
+        return f"<fields>{body}{_tag('type', f.type)}</fields>\n"
+
+    @staticmethod
+    def _translation(o: SObject, language: str) -> str:
+        out = ""
+        for f in o.fields:
+            if not f.custom:
+                continue
+            values = "".join(
+                "<picklistValues>"
+                + _tag("masterLabel", value)
+                + _tag("translation", translated(value, language))
+                + "</picklistValues>"
+                for value in f.values
+            )
+            label = _tag("label", translated(label_of(f.name), language))
+            out += f"<fields>{label}{_tag('name', f.name)}{values}</fields>\n"
+        return out
+
+    def _value_sets(self, kind: Kind) -> Iterator[Component]:
+        """Not listed: their names are known from the guide ("StandardValueSet Names")."""
+        for name, (entity, column) in {
+            "Industry": ("Account", "Industry"),
+            "LeadSource": ("Lead", "LeadSource"),
+            "CaseStatus": ("Case", "Status"),
+        }.items():
+            o = self.org.schema.get(entity.lower())
+            f = o.field(column) if o is not None else None
+            if f is None:
+                continue
+            body = "".join(
+                "<standardValue>"
+                + _tag("fullName", value)
+                + _tag("default", "false")
+                + (_tag("isActive", "false") if value == LEFT_OVER else "")
+                + _tag("label", value)
+                + "</standardValue>"
+                for value in (*f.values, LEFT_OVER)
+            )
+            yield _component(kind, name, document("StandardValueSet", body), listed=False)
+
+
+def _foldered(kind: Kind, folder_type: str) -> Iterator[Component]:
+    for folder in ("Finance", "Sales"):
+        path = f"{kind.folder}/{folder}"
+        yield Component(
+            kind.name,
+            folder,
+            ((f"{path}-meta.xml", document(folder_type, _tag("name", folder))),),
+            is_folder=True,
+            folder=folder_type,
+        )
+        for n in range(3):
+            yield _component(
+                kind,
+                f"{folder}/{kind.name}_{n}",
+                document(kind.name, _tag("name", f"{kind.name} {n}")),
+                folder=folder,
+            )
+
+
+def _component(
+    kind: Kind,
+    name: str,
+    content: bytes,
+    *,
+    namespace: str = "",
+    state: str = "unmanaged",
+    folder: str = "",
+    listed: bool = True,
+) -> Component:
+    path = f"{kind.folder}/{name}" + (f".{kind.suffix}" if kind.suffix else ".txt")
+    files = [(path, content)]
+    if kind.meta_file:
+        files.append((f"{path}-meta.xml", document(kind.name, _tag("apiVersion", "66.0"))))
+    return Component(kind.name, name, tuple(files), namespace, state, folder, False, listed)
