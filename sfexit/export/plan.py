@@ -29,6 +29,9 @@ REPORT_IT = (
 RUN_AGAIN = "export again into a new bag (`sfexit export HOME --anew`)"
 
 
+NOT_NAMED = "not among the objects named by --objects"
+
+
 @dataclass(frozen=True)
 class Selection:
     """Which objects the user wants. Empty `objects` means all."""
@@ -41,7 +44,7 @@ class Selection:
         if name in self.exclude:
             return "left out by --exclude"
         if self.objects and name not in self.objects:
-            return "not among the objects named by --objects"
+            return NOT_NAMED
         return None
 
     def as_text(self) -> str:

@@ -22,7 +22,7 @@ from sfexit.errors import (
     SfexitError,
     Transient,
 )
-from sfexit.export.plan import Selection
+from sfexit.export.plan import NOT_NAMED, Selection
 from sfexit.preflight import Sight
 from sfexit.preflight.looking import record_counts
 from sfexit.preflight.sight import UNKNOWN
@@ -68,11 +68,24 @@ def closer_look(
     describe: Callable[[str], Description],
     progress: Progress,
 ) -> Sight:
-    """`sight` with the fields of objects that proved to have rows although they seemed empty.
+    """`sight` with the fields of objects that proved to have rows although they seemed empty, and
+    with what was changed in the org since it was read.
 
     `describe` gives the describe that an object was read by, so nothing is asked for twice.
     """
+    lines = list(lines)
     full = sorted((line for line in lines if line.has_rows), key=lambda line: -(line.rows or 0))
+    sight = _fields_of_the_rest(client, sight, full, describe, progress)
+    return _changes(client, sight, lines, full, describe, progress)
+
+
+def _fields_of_the_rest(
+    client: Client,
+    sight: Sight,
+    full: Sequence[LedgerLine],
+    describe: Callable[[str], Description],
+    progress: Progress,
+) -> Sight:
     wanted = [line.object for line in full if line.object in sight.fields_later]
     if not wanted:
         return sight
@@ -91,6 +104,32 @@ def closer_look(
         progress.note(f"hidden fields of {len(wanted):,} objects were not checked: {_why(fault)}")
         unchecked = {**sight.fields_unchecked, **dict.fromkeys(wanted, _why(fault))}
         return replace(sight, fields_unchecked=unchecked)
+
+
+def _changes(
+    client: Client,
+    sight: Sight,
+    lines: Sequence[LedgerLine],
+    full: Sequence[LedgerLine],
+    describe: Callable[[str], Description],
+    progress: Progress,
+) -> Sight:
+    progress.phase("Looking for changes in the org")
+    try:
+        seen = preflight.look_again(
+            client,
+            sight,
+            [line.object for line in full if line.fields_exported],
+            describe,
+            {line.object for line in lines},
+            new_objects=not any(line.reason == NOT_NAMED for line in lines),
+        )
+    except _STOPS_THE_RUN:
+        raise
+    except Exception as fault:
+        progress.note(f"whether the org was changed meanwhile was not checked: {_why(fault)}")
+        return sight
+    return sight if seen == sight else seen
 
 
 def ledger(

@@ -3,6 +3,7 @@
 `look` asks and classifies; its result goes to reports, to the ledger and into the archive.
 """
 
+from sfexit.preflight.drift import look_again
 from sfexit.preflight.ledger import annotate, ledger_lines
 from sfexit.preflight.looking import look, look_closer, look_closer_within, not_looked
 from sfexit.preflight.permission_set import package_xml, permission_set_xml
@@ -18,6 +19,7 @@ __all__ = [
     "annotate",
     "ledger_lines",
     "look",
+    "look_again",
     "look_closer",
     "look_closer_within",
     "not_looked",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sfexit.archive.ledger import LedgerLine
+from sfexit.preflight.drift import AGAIN
 from sfexit.preflight.sight import HELD, UNKNOWN, Sight
 
 _READ = ("exported", "empty", "failed")
@@ -34,6 +35,28 @@ def annotate(line: LedgerLine, sight: Sight) -> LedgerLine:
     """
     if line.outcome not in _READ:
         return line
+    return _with_changes(_with_spots(line, sight), sight)
+
+
+def _with_changes(line: LedgerLine, sight: Sight) -> LedgerLine:
+    changes = [one for one in sight.changes if one.object == line.object]
+    if not changes:
+        return line
+    lost = [one for one in changes if one.lost]
+    told = [f"{one.field} {one.what}" if one.field else one.what for one in changes]
+    return replace(
+        line,
+        fields_not_exported={
+            **line.fields_not_exported,
+            **{one.field: one.what for one in lost},
+        },
+        reason=_joined(line.reason, f"the org was changed during the export: {', '.join(told)}"),
+        evidence=_joined(line.evidence, "describe, asked at the start and before the seal"),
+        remedy=_joined(line.remedy, AGAIN if lost else ""),
+    )
+
+
+def _with_spots(line: LedgerLine, sight: Sight) -> LedgerLine:
     spots = list(sight.of(line.object))
     if sight.state("ViewAllData") != HELD and line.object not in sight.all_rows_of:
         spots += [s for s in sight.blind_spots if s.kind == "rows_hidden" and not s.object]

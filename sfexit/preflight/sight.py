@@ -66,6 +66,19 @@ class HiddenObject:
 
 
 @dataclass(frozen=True)
+class Change:
+    """Something of an object that was changed in the org between its reading and the seal.
+
+    `field` is "" when the whole object is concerned. `lost`: the bag lacks values because of it.
+    """
+
+    object: str
+    field: str
+    what: str
+    lost: bool = False
+
+
+@dataclass(frozen=True)
 class Sight:
     """The result of a look at an org through one user's eyes."""
 
@@ -79,6 +92,7 @@ class Sight:
     fields_later: frozenset[str] = frozenset()  # objects that seemed to be empty, to be looked at
     known_permissions: frozenset[str] = frozenset()  # API names that this org has
     dependencies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    changes: tuple[Change, ...] = ()  # found before the seal
     api_calls: int = 0
 
     @property
@@ -109,6 +123,7 @@ class Sight:
             "fields_later": sorted(self.fields_later),
             "known_permissions": sorted(self.known_permissions),
             "dependencies": {k: list(v) for k, v in sorted(self.dependencies.items())},
+            "changes": [asdict(one) for one in self.changes],
             "api_calls": self.api_calls,
         }
 
@@ -132,6 +147,7 @@ class Sight:
                 fields_later=frozenset(document.get("fields_later", ())),
                 known_permissions=frozenset(document["known_permissions"]),
                 dependencies={k: tuple(v) for k, v in document["dependencies"].items()},
+                changes=tuple(Change(**one) for one in document.get("changes", ())),
                 api_calls=int(document["api_calls"]),
             )
         except (KeyError, TypeError, AttributeError) as error:
