@@ -44,11 +44,15 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     # A Salesforce session: the 15 or 18 character org id, an exclamation mark, the secret.
     (re.compile(r"00D[A-Za-z0-9]{6,15}(?:!|%21)[A-Za-z0-9._~+/=%-]+"), MASK),
+    # A refresh token and an authorization code, as the documentation's examples begin (Salesforce
+    # Help, "OAuth 2.0 Web Server Flow for Web App Integration"), and a code in an address.
+    (re.compile(r"\b(?:5Aep|aPrx)[A-Za-z0-9._~+/=%-]{16,}"), MASK),
+    (re.compile(r"(?i)([?&]code=)[^\s&#\"'<>]+"), rf"\g<1>{MASK}"),
     # A JSON Web Token.
     (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)?"), MASK),
     # The Salesforce CLI's login address, and any user:password@host.
     (re.compile(r"(?i)\bforce://\S+"), f"force://{MASK}"),
-    (re.compile(r"(://)[^\s/@:]+:[^\s/@]+@"), rf"\g<1>{MASK}@"),
+    (re.compile(r"(://)[^\s/@:]*:[^\s/@]+@"), rf"\g<1>{MASK}@"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*-----|\Z)", re.S), MASK),
 )
 

@@ -30,6 +30,7 @@ from sfexit.preflight.sight import (
 from sfexit.redaction import printable
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce.client import Client
+from sfexit.salesforce.describe import API_NAME
 from sfexit.salesforce.object_rules import rule_for
 
 _ENTITY_COLUMNS = (
@@ -76,6 +77,8 @@ def look(
     """
     asking = questions or Questions(client)
     before = client.budget.used
+    # A name that is none gets its line in the ledger and into no question.
+    entries = [entry for entry in entries if API_NAME.fullmatch(entry.name)]
     names = {entry.name for entry in entries}
     user_id = _user_id(client)
     described = _describe_catalogues(asking, names)

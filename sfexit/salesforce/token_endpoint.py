@@ -181,7 +181,8 @@ class TokenEndpoint:
             raise SignInProblem(
                 f"The sign-in answer names an address that cannot be used: {problem.message}"
             ) from None
-        if origin.loopback and not self.origin.loopback:
+        # An org on this computer is the one that was asked: any other port is another program.
+        if origin.loopback and origin != self.origin:
             raise SignInProblem(
                 "The sign-in answer points to this computer instead of the org; the session was "
                 "not used."
