@@ -297,14 +297,6 @@ class SimulatedOrg:
             self._schema[name.lower()] = self.tables.full(name).without(gone)
             self._children = None
 
-    def restore_field(self, name: str, field_name: str) -> None:
-        """A dropped field is there again: somebody made it."""
-        with self.lock:
-            gone = self._gone.get(name, set())
-            gone.discard(field_name)
-            self._schema[name.lower()] = self.tables.full(name).without(gone)
-            self._children = None
-
     def field_gone(self, name: str, field_name: str) -> bool:
         """The field has been dropped."""
         return field_name in self._gone.get(name, ())
@@ -313,13 +305,6 @@ class SimulatedOrg:
         """An object is deleted (or hidden from the user) from now on."""
         with self.lock:
             self._schema.pop(name.lower(), None)
-            self._children = None
-
-    def restore_object(self, name: str) -> None:
-        """A removed object is there again: somebody made it."""
-        with self.lock:
-            full = self.tables.full(name)
-            self._schema[name.lower()] = full.without(self._gone.get(name, ()))
             self._children = None
 
     # -- rows ---------------------------------------------------------------------------

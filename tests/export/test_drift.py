@@ -15,6 +15,7 @@ from sfexit.catalog import Description, Field
 from sfexit.export.plan import Selection
 from sfexit.preflight import Sight, drift
 from sfexit.preflight.sight import Change
+from sfexit.simulated_org.schema import make
 
 
 class Meanwhile(Notes):
@@ -25,7 +26,7 @@ class Meanwhile(Notes):
         self.actions = list(actions)
 
     def phase(self, name: str) -> None:
-        if name == "Reading back":
+        if name == "Looking for changes in the org":
             while self.actions:
                 self.actions.pop()()
 
@@ -39,8 +40,7 @@ def described(*fields: tuple[str, str]) -> Description:
 
 
 def test_29_a_field_made_meanwhile_makes_its_object_incomplete(rig: Rig) -> None:
-    rig.org.drop_field("Item__c", "Extra__c")
-    rig.notes = Meanwhile(lambda: rig.org.restore_field("Item__c", "Extra__c"))
+    rig.notes = Meanwhile(lambda: rig.org.add_field("Item__c", "Late__c string(80) gen=title"))
     result = rig.run()
     assert result.bag is not None
     bag = result.bag.path
@@ -49,11 +49,11 @@ def test_29_a_field_made_meanwhile_makes_its_object_incomplete(rig: Rig) -> None
     assert [line.object for line in result.incomplete] == ["Item__c"]
     line = lines["Item__c"]
     assert line.outcome == "exported"
-    assert line.fields_not_exported["Extra__c"] == "made after its rows were read"
-    assert "Extra__c" in line.reason and "--anew" in line.remedy
+    assert line.fields_not_exported["Late__c"] == "made after its rows were read"
+    assert "Late__c" in line.reason and "--anew" in line.remedy
     again = Sight.from_json(json.loads((bag / layout.SIGHT).read_bytes()))
     assert again.changes == (
-        Change("Item__c", "Extra__c", "made after its rows were read", lost=True),
+        Change("Item__c", "Late__c", "made after its rows were read", lost=True),
     )
     later = rig.run(anew=True)
     assert not later.incomplete
@@ -69,23 +69,23 @@ def test_29_a_field_removed_after_it_was_read_is_told_and_nothing_is_lost(rig: R
 
 
 def test_29_an_object_made_meanwhile_gets_its_line(rig: Rig) -> None:
-    rig.org.remove_object("Memo__c")
-    rig.notes = Meanwhile(lambda: rig.org.restore_object("Memo__c"))
+    made = make("Late__c", "a09", "Name string(80) name", fixed=3)
+    rig.notes = Meanwhile(lambda: rig.org.add_object(made, 3))
     result = rig.run()
     assert result.bag is not None
-    line = ledger_of(result.bag.path)["Memo__c"]
+    line = ledger_of(result.bag.path)["Late__c"]
     assert (line.outcome, line.reason) == ("not_exported", drift.NEW_OBJECT)
     assert "--anew" in line.remedy
-    assert {line.object for line in result.incomplete} == {"Memo__c"}
+    assert {line.object for line in result.incomplete} == {"Late__c"}
     assert problems(result.bag.path) == []
 
 
 def test_29_who_named_the_objects_wants_no_new_ones(rig: Rig) -> None:
-    rig.org.remove_object("Memo__c")
-    rig.notes = Meanwhile(lambda: rig.org.restore_object("Memo__c"))
+    made = make("Late__c", "a09", "Name string(80) name", fixed=3)
+    rig.notes = Meanwhile(lambda: rig.org.add_object(made, 3))
     result = rig.run(selection=Selection(frozenset({"Item__c"})))
     assert result.bag is not None
-    assert "Memo__c" not in ledger_of(result.bag.path)
+    assert "Late__c" not in ledger_of(result.bag.path)
 
 
 def test_29_an_object_that_vanished_with_its_rows_read_is_told(rig: Rig) -> None:
