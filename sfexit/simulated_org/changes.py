@@ -73,6 +73,17 @@ class Changes:
             self.give(rows, values), updated={**self.updated, **dict.fromkeys(rows, now)}
         )
 
+    def thawed(self) -> Changes:
+        """A copy whose rows ``edit`` may change in place."""
+        return replace(self, updated=dict(self.updated), values=dict(self.values))
+
+    def edit(self, row: int, now: int, values: Mapping[str, Value]) -> None:
+        """Somebody edits a row of a thawed copy that nobody else has seen yet."""
+        assert isinstance(self.updated, dict)
+        assert isinstance(self.values, dict)
+        self.updated[row] = now
+        self.values[row] = {**self.values.get(row, {}), **values}
+
     def give(self, rows: Iterable[int], values: Mapping[str, Value]) -> Changes:
         """Values change, and no stamp tells of it."""
         if not values:

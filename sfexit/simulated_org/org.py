@@ -17,12 +17,14 @@ from .data import AS_OF, Table, Tables
 from .doubts import Doubts
 from .errors import ApiError
 from .ids import IdSpace
+from .ingest import IngestJobs
 from .metadata import Metadata
 from .permissions import tooling_objects, write_permissions
 from .query import Cursors
 from .schema import COMPOUND, Field, SObject, parse_fields
 from .strange import Strange
 from .visibility import RestrictionRule, SimulatedUser, ToolingView, View
+from .writes import Writes
 
 SESSION_SECONDS = 2 * 3600
 OLDEST_VERSION, NEWEST_VERSION = 31, 68
@@ -81,8 +83,8 @@ class SimulatedOrg:
     ``query_all_files`` is the permission Query All Files. ``per_app_usage`` (such as
     ``17/250(appName=x)``) adds that part to the usage header. ``bulk_empty_header=False``
     leaves the header line out of results without rows. ``shape`` is ``crm`` (some 60 objects)
-    or ``full`` (a grown org's 1,400). ``read_only`` changes nothing yet: no org accepts changes
-    to records. ``doubts`` settles open questions, ``strange`` switches features on,
+    or ``full`` (a grown org's 1,400). ``read_only`` (the default) refuses every change of a
+    record. ``doubts`` settles open questions, ``strange`` switches features on,
     ``restriction_rules`` cut rows out, and every ``foreign_library_every``-th file lies in a
     library only Query All Files opens.
     """
@@ -104,7 +106,7 @@ class SimulatedOrg:
         api_daily_limit: int = 1_000_000,
         session_seconds: int = SESSION_SECONDS,
         clock: Callable[[], float] = time.time,
-        read_only: bool = False,
+        read_only: bool = True,
         query_all_files: bool = False,
         hidden_fields: Mapping[str, tuple[str, ...]] | None = None,
         client_id: str = "simulated-client",
@@ -160,6 +162,8 @@ class SimulatedOrg:
         self.cursors = Cursors(self)
         self.jobs = BulkJobs(self)
         self.metadata = Metadata(self)
+        self.writes = Writes(self)
+        self.ingest = IngestJobs(self)
         self._tokens: dict[str, float] = {}
         self._refresh: set[str] = set()
         self._grant_alive = True

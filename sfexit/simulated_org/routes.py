@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from . import blobs, composite, metadata, tooling
+from . import blobs, composite, metadata, saving, tooling
 from .answers import Answer
 from .authorization import CODE_GRANT, JWT_GRANT, Authorization
 from .errors import ApiError, not_found
@@ -131,6 +131,35 @@ class Routes:
                 ("POST", "composite.graph", v + "/composite/graph", self.composite_graph),
                 ("GET", "collection", v + r"/composite/sobjects/(?P<name>\w+)", self.collection),
                 ("POST", "collection", v + r"/composite/sobjects/(?P<name>\w+)", self.collection),
+                ("POST", "row.create", v + r"/sobjects/(?P<name>\w+)", self.create),
+                (
+                    "PATCH",
+                    "row.update",
+                    v + r"/sobjects/(?P<name>\w+)/(?P<row>\w{15,18})",
+                    self.change,
+                ),
+                (
+                    "DELETE",
+                    "row.delete",
+                    v + r"/sobjects/(?P<name>\w+)/(?P<row>\w{15,18})",
+                    self.change,
+                ),
+                ("POST", "rows.create", v + "/composite/sobjects", self.change_many),
+                ("PATCH", "rows.update", v + "/composite/sobjects", self.change_many),
+                ("DELETE", "rows.delete", v + "/composite/sobjects", self.change_many),
+                ("POST", "ingest.create", v + "/jobs/ingest", self.ingest_create),
+                ("GET", "ingest.list", v + "/jobs/ingest", self.ingest_list),
+                ("GET", "ingest.poll", v + r"/jobs/ingest/(?P<job>\w+)", self.ingest_poll),
+                ("PATCH", "ingest.close", v + r"/jobs/ingest/(?P<job>\w+)", self.ingest_close),
+                ("DELETE", "ingest.delete", v + r"/jobs/ingest/(?P<job>\w+)", self.ingest_delete),
+                ("PUT", "ingest.put", v + r"/jobs/ingest/(?P<job>\w+)/batches", self.ingest_put),
+                (
+                    "GET",
+                    "ingest.results",
+                    v + r"/jobs/ingest/(?P<job>\w+)"
+                    r"/(?P<which>successfulResults|failedResults|unprocessedrecords)",
+                    self.ingest_results,
+                ),
                 ("GET", "tooling.sobjects", v + "/tooling/sobjects", self.tooling_global),
                 (
                     "GET",
@@ -570,6 +599,78 @@ class Routes:
         view = self.org.acting()
         text = composite.collection(view, name, version, request.method, request.params, body)
         return Answer(200, text)
+
+    # -- changing rows ------------------------------------------------------------------
+
+    def _writing(self, request: Request) -> None:
+        if self.org.read_only:
+            self._refuse_writes(request)
+
+    def create(self, request: Request, version: str, name: str) -> Answer:
+        """``POST /sobjects/X``."""
+        return self.change(request, version, name, "")
+
+    def change(self, request: Request, version: str, name: str, row: str) -> Answer:
+        """``PATCH`` and ``DELETE /sobjects/X/{id}``."""
+        self._writing(request)
+        body = None if request.method == "DELETE" else request.json()
+        status, told = saving.one(
+            self.org.writes, self.org.acting(), request.method, name, row, body, request.headers
+        )
+        return Answer(204) if told is None else _json(told, status)
+
+    def change_many(self, request: Request, version: str) -> Answer:
+        """``POST``, ``PATCH`` and ``DELETE /composite/sobjects``."""
+        self._writing(request)
+        body = None if request.method == "DELETE" else request.json()
+        return _json(
+            saving.many(
+                self.org.writes,
+                self.org.acting(),
+                request.method,
+                request.params,
+                body,
+                request.headers,
+            )
+        )
+
+    def ingest_create(self, request: Request, version: str) -> Answer:
+        """``POST /jobs/ingest``."""
+        self._writing(request)
+        job = self.org.ingest.create(self.org.acting(), request.json(), version)
+        return _json(self.org.ingest.info(job))
+
+    def ingest_list(self, request: Request, version: str) -> Answer:
+        """``GET /jobs/ingest``."""
+        return _json(self.org.ingest.listed())
+
+    def ingest_put(self, request: Request, version: str, job: str) -> Answer:
+        """``PUT /jobs/ingest/{id}/batches``."""
+        content_type = request.headers.get("Content-Type", "")
+        self.org.ingest.upload(self.org.ingest.get(job), content_type, request.body)
+        return Answer(201)
+
+    def ingest_close(self, request: Request, version: str, job: str) -> Answer:
+        """``PATCH /jobs/ingest/{id}``."""
+        found = self.org.ingest.get(job)
+        self.org.ingest.close(found, request.json())
+        return _json(self.org.ingest.info(found))
+
+    def ingest_poll(self, request: Request, version: str, job: str) -> Answer:
+        """``GET /jobs/ingest/{id}``."""
+        found = self.org.ingest.get(job)
+        self.org.ingest.poll(found)
+        return _json(self.org.ingest.info(found))
+
+    def ingest_delete(self, request: Request, version: str, job: str) -> Answer:
+        """``DELETE /jobs/ingest/{id}``."""
+        self.org.ingest.delete(self.org.ingest.get(job))
+        return Answer(204)
+
+    def ingest_results(self, request: Request, version: str, job: str, which: str) -> Answer:
+        """``GET /jobs/ingest/{id}/…``: what became of the rows."""
+        body = self.org.ingest.results(self.org.ingest.get(job), which)
+        return Answer(200, body, "text/csv; charset=UTF-8")
 
     # -- tooling ------------------------------------------------------------------------
 

@@ -81,6 +81,12 @@ class Field:
         return self.name.endswith("__c")
 
     @property
+    def writable(self) -> bool:
+        """Can be given a value by the API."""
+        made = self.system or self.formula or self.type in COMPOUND or self.auto_number
+        return not made and self.name != "Id"
+
+    @property
     def filterable(self) -> bool:
         """Long text, encrypted text and blobs cannot stand in WHERE (SOQL guide, WHERE)."""
         if self.type == "textarea":
@@ -132,7 +138,7 @@ class Field:
             "combobox",
             "encryptedstring",
         )
-        writable = not (self.system or self.formula or t in COMPOUND or self.auto_number)
+        writable = self.writable
         length = self.length if text or t == "base64" else 18 if t in ("id", "reference") else 0
         return {
             "aggregatable": self.filterable and t not in ("boolean", "multipicklist"),

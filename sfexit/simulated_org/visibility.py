@@ -15,7 +15,7 @@ from .columns import Value
 from .schema import Field, Refusal, SObject
 
 if TYPE_CHECKING:
-    from .data import Tables
+    from .data import Table, Tables
     from .org import SimulatedOrg
 
 Check = Callable[[Sequence[int]], list[bool]]
@@ -226,6 +226,14 @@ class View:
         if name not in ("Task", "Event") or self.user.view_all_data:
             return False
         return self.tables.tables[name].rows > self.org.distinct_parents_most
+
+    def sees(self, table: Table, row: int) -> bool:
+        """The user may see this row, apart from its being deleted."""
+        sobject = self.sobject(table.sobject.name)
+        if sobject is None:
+            return False
+        check = self.row_check(sobject, "")
+        return check is None or check([row])[0]
 
     def row_check(self, sobject: SObject, scope: str) -> Check | None:
         """A test for the rows this user sees; None when they see them all."""
