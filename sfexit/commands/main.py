@@ -21,6 +21,10 @@ COMMANDS = {
     "orgs": ("sfexit.commands.orgs", "List the stored sign-ins."),
     "assess": ("sfexit.commands.assess", "Look at the org before anything is taken."),
     "export": ("sfexit.commands.export", "Take everything out of the org into a sealed archive."),
+    "verify-backup": (
+        "sfexit.commands.verify_backup",
+        "Verify that an archive is whole and unchanged.",
+    ),
     "contract": (
         "sfexit.commands.contract",
         "Know the contract's deadlines and what leaving costs.",

@@ -1,0 +1,185 @@
+"""`sfexit verify-backup`: is the archive what was sealed, and does it hold what the org holds?"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sfexit.commands import _exit
+from sfexit.errors import UsageProblem
+
+if TYPE_CHECKING:
+    from sfexit.verify.offline import Offline, Options
+
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+
+
+def _part(ctx: click.Context, param: click.Parameter, value: str | None) -> tuple[int, int]:  # noqa: ARG001
+    if value is None:
+        return (1, 1)
+    found = re.fullmatch(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})", value)
+    if not found or int(found[1]) > int(found[2]):
+        raise click.BadParameter("write it as 2/7: the second of seven parts")
+    return int(found[1]), int(found[2])
+
+
+def _seconds(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:  # noqa: ARG001
+    if value is None:
+        return None
+    found = re.fullmatch(r"([0-9]+)([smh])", value)
+    if not found:
+        raise click.BadParameter("write it as 90s, 45m or 2h")
+    return float(int(found[1]) * _UNITS[found[2]])
+
+
+def _output(flag: str, text: str) -> Callable[[Any], Any]:
+    return click.option(flag, metavar="FILE", type=click.Path(path_type=Path), help=text)
+
+
+@click.command(
+    "verify-backup",
+    epilog=(
+        "\b\nExamples:\n"
+        "  sfexit verify-backup acme-exit --offline\n"
+        "  sfexit verify-backup acme-exit/bags/0001 --offline --deep --html report.html\n"
+        "  sfexit verify-backup acme-exit --offline --deep --expect-key SHA256:afM4… --json\n"
+        "\b\nExit codes: 0 INTACT, 8 DAMAGED, 12 a check could not be made, 75 the time given is\n"
+        "over (run it again). docs/verify-backup.md says what each level looks at.\n"
+    ),
+)
+@click.argument("home", metavar="HOME", type=click.Path(path_type=Path))
+@click.option("--offline", is_flag=True, help="The archive against itself, without any org.")
+@click.option("--quick", is_flag=True, help="Names, sizes, sums and seal only: seconds.")
+@click.option("--deep", is_flag=True, help="Every row, id, lookup and body as well.")
+@click.option(
+    "--expect-key", metavar="SHA256:…", help="Fingerprint of the key that must have signed."
+)
+@click.option(
+    "--expect-root", metavar="DIGEST", help="Root digest that was noted when the archive was made."
+)
+@click.option(
+    "--subset", "part", metavar="N/T", callback=_part,
+    help="Only the N-th of T parts of the files, to spread a look over several days.",
+)  # fmt: skip
+@click.option(
+    "--max-duration", "max_seconds", metavar="TIME", callback=_seconds,
+    help="Stop in good order after 90s, 45m or 2h; needs --state.",
+)  # fmt: skip
+@click.option(
+    "--state", metavar="FOLDER", type=click.Path(path_type=Path),
+    help="Keep there what was looked at, so that the same line goes on after a stop.",
+)  # fmt: skip
+@_output("--html", "Write the result as a web page.")
+@_output("--csv", "Write all findings for a spreadsheet.")
+@_output("--pdf", "Write the result as a PDF (pip install 'sfexit[pdf]').")
+@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
+def command(
+    home: Path,
+    offline: bool,
+    quick: bool,
+    deep: bool,
+    expect_key: str | None,
+    expect_root: str | None,
+    part: tuple[int, int],
+    max_seconds: float | None,
+    state: Path | None,
+    html: Path | None,
+    csv: Path | None,
+    pdf: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Verify an archive, and say so in a way that somebody else can check.
+
+    HOME is a home (its newest archive is meant) or one archive below its folder bags. With
+    --offline: is this archive, whole and unchanged, what was sealed? INTACT or DAMAGED. Nothing
+    is written but the files you name.
+    """
+    from sfexit.verify.codes import Level
+    from sfexit.verify.offline import Options
+
+    if quick and deep:
+        raise UsageProblem("Give only one of --quick and --deep.")
+    if max_seconds is not None and state is None:
+        raise UsageProblem("--max-duration needs --state FOLDER, where the next run goes on.")
+    options = Options(
+        level=Level.QUICK if quick else Level.DEEP if deep else Level.NORMAL,
+        expect_key=expect_key,
+        expect_root=expect_root,
+        part=part,
+        max_seconds=max_seconds,
+        state=state,
+    )
+    if not offline:
+        raise UsageProblem(
+            "Say --offline: this version verifies an archive against itself, not yet against "
+            "the org."
+        )
+    return _offline(home, options, html=html, csv=csv, pdf=pdf, as_json=as_json, quiet=quiet)
+
+
+def _offline(
+    home: Path,
+    options: Options,
+    *,
+    html: Path | None,
+    csv: Path | None,
+    pdf: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    from sfexit.commands._signals import stopping
+    from sfexit.commands._watching import watching
+    from sfexit.reports import findings
+    from sfexit.reports import offline as report
+    from sfexit.verify.offline import verify_offline
+
+    with watching(quiet=quiet) as watch, stopping(lambda text: click.echo(text, err=True)) as stop:
+        told = verify_offline(home, options, watch=watch, stop=stop)
+    _refuse_inside(told, (html, csv, pdf))
+    if html is not None:
+        write(html, report.page(told).encode())
+    if csv is not None:
+        write(csv, findings.as_csv(told.judgement))
+    if pdf is not None:
+        write(pdf, report.pdf(told))
+    if as_json:
+        click.echo(json.dumps(report.document(told), indent=1))
+    if not quiet:
+        for line in report.summary(told):
+            click.echo(line, err=True)
+    click.echo(report.headline(told), err=as_json)
+    return exit_code(told.judgement.verdict)
+
+
+def exit_code(verdict: str) -> int:
+    """The exit code of a verdict."""
+    from sfexit.verify.verdict import Verdict
+
+    if verdict in (Verdict.SAFE, Verdict.INTACT):
+        return _exit.DONE
+    return _exit.UNKNOWN if verdict == Verdict.UNKNOWN else _exit.NOT_SAFE
+
+
+def _refuse_inside(told: Offline, files: tuple[Path | None, ...]) -> None:
+    bag = told.bag.resolve()
+    for path in files:
+        if path is not None and bag in path.resolve().parents:
+            raise UsageProblem(f"{path} lies inside the archive, which is never written to.")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write a file that the user named, whole or not at all."""
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(content)
+        beside.replace(path)
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be written: {error.strerror}") from error

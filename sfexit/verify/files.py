@@ -1,0 +1,112 @@
+"""The index of file bodies against the bodies, flat in memory for millions of them."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+
+from sfexit.redaction import printable
+from sfexit.verify.contents import FILES, number
+from sfexit.verify.finding import Finding
+from sfexit.verify.ids import RunWriter, malformed
+from sfexit.verify.unpack import table
+
+KIND = "files"
+_NEEDED = ("object", "record_id", "path", "bytes", "sha256", "salesforce_md5", "salesforce_bytes")
+_TOLD = 200  # findings that are spelled out
+
+
+class Bodies:
+    """Path → size, SHA-256 and MD5 of what lies in the bag, on the disk."""
+
+    def __init__(self, folder: Path) -> None:
+        self._base = sqlite3.connect(folder / "bodies.db", isolation_level=None)
+        self._base.executescript(
+            "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; "
+            "DROP TABLE IF EXISTS body; CREATE TABLE body "
+            "(path TEXT PRIMARY KEY, bytes INT, sha256 TEXT, md5 TEXT, named INT DEFAULT 0) "
+            "WITHOUT ROWID; BEGIN"
+        )
+
+    def add(self, bodies: Iterable[tuple[str, int, str, str]]) -> None:
+        self._base.executemany(
+            "INSERT OR REPLACE INTO body (path, bytes, sha256, md5) VALUES (?, ?, ?, ?)", bodies
+        )
+
+    def find(self, path: str) -> tuple[int, str, str] | None:
+        found: tuple[int, str, str] | None = self._base.execute(
+            "SELECT bytes, sha256, md5 FROM body WHERE path = ?", (path,)
+        ).fetchone()
+        if found is not None:
+            self._base.execute("UPDATE body SET named = 1 WHERE path = ?", (path,))
+        return found
+
+    def unnamed(self) -> Iterable[tuple[str]]:
+        return self._base.execute("SELECT path FROM body WHERE named = 0 ORDER BY path")
+
+    def close(self) -> None:
+        self._base.close()
+
+
+def check_index(
+    bag: Path, declared: int | None, bodies: Bodies, runs: RunWriter, findings: list[Finding]
+) -> int:
+    """Compare each line of the index with the body it names; returns how many lines there are.
+
+    The ids of its lines go to `runs` under `files:<object>`, so that records without a body can
+    be told. Raises Broken, OSError, ValueError when the index itself cannot be read.
+    """
+    told = table(bag, FILES)
+    header = next(told, [])
+    absent = [name for name in _NEEDED if name not in header]
+    if absent:
+        findings.append(Finding("header-wrong", KIND, path=FILES, found=f"lacks {absent}"))
+        return 0
+    count = 0
+
+    def find(code: str, line: dict[str, str], expected: str, found: str, witness: str) -> None:
+        if len(findings) < _TOLD:
+            findings.append(
+                Finding(
+                    code, KIND, object=printable(line["object"], 80),
+                    record_id=printable(line["record_id"], 20), path=printable(line["path"], 200),
+                    expected=printable(expected, 80), found=printable(found, 80), witness=witness,
+                )
+            )  # fmt: skip
+
+    for count, row in enumerate(told, 1):
+        if len(row) != len(header):
+            text = f"row {count} has {len(row)} values for {len(header)} columns"
+            findings.append(Finding("text-broken", KIND, path=FILES, found=text))
+            continue
+        line = dict(zip(header, row, strict=True))
+        if malformed([line["record_id"]]):
+            find("id-malformed", line, "an 18-character id", line["record_id"], FILES)
+        else:
+            runs.own(f"files:{line['object']}", [line["record_id"]])
+        if not line["path"]:
+            continue  # a body that is not here, and the ledger says so
+        body = bodies.find(f"data/{line['path']}")
+        if body is None:
+            find("body-missing", line, "a body", "none", FILES)
+            continue
+        size, sha256, md5 = body
+        if (size, sha256) != (number(line["bytes"]), line["sha256"]):
+            find("body-wrong", line, f"{line['bytes']} bytes, {line['sha256']}",
+                 f"{size} bytes, {sha256}", FILES)  # fmt: skip
+        if line["salesforce_md5"] and line["salesforce_md5"].lower() != md5:
+            find("body-md5", line, line["salesforce_md5"], md5, "Salesforce")
+        if line["salesforce_bytes"] and number(line["salesforce_bytes"]) != size:
+            find("body-wrong", line, f"{line['salesforce_bytes']} bytes", str(size), "Salesforce")
+    if declared is not None and declared != count:
+        findings.append(
+            Finding("rows-wrong", KIND, path=FILES, expected=str(declared), found=str(count),
+                    witness="datapackage.json")
+        )  # fmt: skip
+    for (path,) in bodies.unnamed():
+        if len(findings) >= _TOLD:
+            break
+        found = "a body that no line of the index names"
+        findings.append(Finding("evidence-wrong", KIND, path=path, found=found, witness=FILES))
+    return count
