@@ -104,7 +104,7 @@ def judge(
     all_findings = [*findings]
     all_findings += _silent(checks, all_findings, frozenset(required))
     waivers = () if offline else tuple(waivers)
-    known = {} if offline else {entry.object: entry for entry in register}
+    known = {} if offline else {entry.object: entry for entry in register if entry.object}
     counting: list[Finding] = []
     waived: list[tuple[Finding, Waiver]] = []
     registered: list[tuple[Finding, RegisterEntry]] = []
