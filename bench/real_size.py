@@ -1,10 +1,13 @@
 """A whole export at real size, measured, and every row compared with the org's own truth.
 
     python bench/real_size.py --rows 2000000
+    python bench/real_size.py --rows 2000000 --shape full --user administrator
 
 Prints rows a second, CPU, peak memory and API calls of `sfexit export` against a simulated org in a
 process of its own, and then compares every field of every row in the archive with the simulated
-org's plain truth.
+org's plain truth, as far as the signed-in user can see it; every object of describeGlobal and
+EntityDefinition must have its line in the ledger, and what is hidden from the user must be named.
+Users other than the default have objects, fields and rows hidden from them.
 """
 
 from __future__ import annotations
@@ -25,16 +28,50 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sfexit.simulated_org import SimulatedOrg
+from sfexit.simulated_org import RestrictionRule, SimulatedOrg, SimulatedUser, clerk, serve
 
 csv.field_size_limit(2**31 - 1)
 
+_OBJECTS = ("Opportunity", "OpportunityLineItem", "Asset")
+_FIELDS = {"Account": ("Industry",), "Contact": ("Email", "Phone"), "Lead": ("Company",)}
+USERS = {
+    "everything": None,
+    "administrator": SimulatedUser(
+        "Nearly", view_all_fields=False, hidden_objects=_OBJECTS, hidden_fields=_FIELDS
+    ),
+    "clerk": clerk(
+        own_rows_only=("Account", "Contact", "Task"),
+        hidden_objects=_OBJECTS,
+        hidden_fields=_FIELDS,
+    ),
+}
+
+
+def made_org(given: argparse.Namespace) -> SimulatedOrg:
+    """The org that a command line names, the same in every process."""
+    rules = [RestrictionRule("Case", "OwnerId = $User.Id")] if given.user != "everything" else []
+    org = SimulatedOrg(seed=given.seed, rows=given.rows, shape=given.shape, restriction_rules=rules)
+    user = USERS[given.user]
+    if user is not None:
+        org.sign_in(user)  # which is seen in the rows of the permission objects
+    return org
+
+
+def serve_org(given: argparse.Namespace) -> None:
+    """Be the process of the org until stdin closes."""
+    org = made_org(given)
+    user = USERS[given.user]
+    token = org.sign_in(user) if user is not None else org.access_token
+    with serve(org) as server:
+        print(json.dumps({"url": server.url, "access_token": token}), flush=True)
+        sys.stdin.read()
+
 
 @contextmanager
-def org_process(rows: int, seed: int) -> Iterator[dict[str, Any]]:
+def org_process(words: list[str]) -> Iterator[dict[str, Any]]:
     """A simulated org in its own process; yields its address and token."""
-    words = [sys.executable, "-m", "sfexit.simulated_org", "--rows", str(rows), "--seed", str(seed)]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
+    command = [sys.executable, __file__, *words, "--serve"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
             yield json.loads(process.stdout.readline())
@@ -78,7 +115,7 @@ def pages_of(bag: Path) -> dict[str, list[Path]]:
     }
 
 
-def compare(bag: Path, org: SimulatedOrg) -> tuple[int, int, list[str]]:
+def compare(bag: Path, org: SimulatedOrg, user: SimulatedUser | None) -> tuple[int, int, list[str]]:
     """Rows and values compared, and what differs: by Id, every field as text, null as empty."""
     rows = values = 0
     wrong: list[str] = []
@@ -99,7 +136,7 @@ def compare(bag: Path, org: SimulatedOrg) -> tuple[int, int, list[str]]:
                         wrong.append(f"{name}: {key!r} twice")
                     found[key] = zlib.crc32("\x1f".join(row).encode())
                     values += len(row)
-        for truth in org.truth(name):
+        for truth in org.truth(name, seen_by=user):
             row = [truth[column] or "" for column in columns]
             key = row[0] if keyed else "\x1f".join(row)
             rows += 1
@@ -109,16 +146,47 @@ def compare(bag: Path, org: SimulatedOrg) -> tuple[int, int, list[str]]:
     return rows, values, wrong
 
 
+def ledger_problems(bag: Path, org: SimulatedOrg, user: SimulatedUser | None) -> list[str]:
+    """Objects without a line, lines of other numbers, and what is hidden without a word."""
+    with (bag / "data/ledger.csv").open(encoding="utf-8", newline="") as handle:
+        lines = {row["object"]: row for row in csv.DictReader(handle)}
+    named = set(org.view(user).objects)
+    named |= {row["QualifiedApiName"] or "" for row in org.truth("EntityDefinition")}
+    wrong = [f"{name}: not in both" for name in named ^ set(lines)]
+    for name, line in lines.items():
+        told = bool(line["remedy"]) or "not checked" in line["reason"]
+        if line["outcome"] in ("exported", "empty"):
+            seen = int(line["rows"] or 0)  # `compare` has held the rows against those to be seen
+            if not seen and any(True for _ in org.truth(name, seen_by=user)):
+                wrong.append(f"{name}: rows can be seen, and the ledger says {line['outcome']}")
+            if seen < org.count(name) and not told:
+                wrong.append(f"{name}: rows are hidden without a word")
+        elif not line["reason"] or (line["outcome"] == "not_exported" and not told):
+            wrong.append(f"{name}: {line['outcome']} without a reason or remedy")
+    if user is not None:
+        wrong += [f"{n}: hidden, not named" for n in _OBJECTS if not lines[n]["remedy"]]
+        for name, fields in _FIELDS.items():
+            told_fields = lines[name]["fields_not_exported"]
+            wrong += [f"{name}.{f}: hidden, not named" for f in fields if f not in told_fields]
+    return wrong
+
+
 def main() -> int:
     """Print the figures; 1 when a row differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--shape", choices=("crm", "full"), default="crm")
+    parser.add_argument("--user", choices=sorted(USERS), default="everything")
     parser.add_argument("--no-compare", action="store_true")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.serve:
+        serve_org(given)
+        return 0
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
-        with org_process(given.rows, given.seed) as told:
+        with org_process(sys.argv[1:]) as told:
             cost = export(root / "home", told, root / "config")
         document = cost["document"]
         run = document["this_run"]
@@ -134,8 +202,9 @@ def main() -> int:
             return 0
         bag = sorted((root / "home/bags").iterdir())[-1]
         began = time.monotonic()
-        org = SimulatedOrg(seed=given.seed, rows=given.rows)
-        rows, values, wrong = compare(bag, org)
+        org = made_org(given)
+        rows, values, wrong = compare(bag, org, USERS[given.user])
+        wrong += ledger_problems(bag, org, USERS[given.user])
         spent = time.monotonic() - began
         print(f"compared         {rows:,} rows, {values:,} values in {spent:.0f} s")
         print(f"differences      {len(wrong)}")

@@ -210,6 +210,12 @@ def meaning(refusal: OrgRefused, *, route: str, columns: Sequence[str]) -> Answe
             "the object is not there for this user, although the org names it",
             "give the export user read access to the object, then " + RUN_AGAIN,
         )
+    if "view all data" in text:  # EntitySubscription and others (Object Reference, each)
+        return GiveUp(
+            "not_exported",
+            "the org gives all rows of this object only to users with View All Data",
+            "give the export user View All Data, then " + RUN_AGAIN,
+        )
     if any(t in text for t in _NEEDS_FILTER) or code in (
         "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION",
         "INVALID_TYPE_FOR_OPERATION",

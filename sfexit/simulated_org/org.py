@@ -333,15 +333,36 @@ class SimulatedOrg:
             and archived in (None, i < table.archived)
         )
 
-    def truth(self, name: str) -> Iterator[dict[str, str | None]]:
-        """Every row, deleted and archived ones too, value by value on the plain path."""
+    def truth(
+        self, name: str, seen_by: SimulatedUser | None = None
+    ) -> Iterator[dict[str, str | None]]:
+        """Every row, deleted and archived ones too, value by value on the plain path.
+
+        With ``seen_by`` only the rows and fields that this user can see in some way, private
+        reports by their own scope too, and values as they are shown to them.
+        """
         table = self._table(name)
         changes = table.changes
-        sobject = self._schema.get(name.lower()) or table.sobject
-        names = [f.name for f in sobject.fields if f.type not in (*COMPOUND, "base64")]
+        view = self.view(seen_by) if seen_by is not None else None
+        if view is not None:
+            sobject = view.sobject(name)
+            if sobject is None:
+                return
+            scopes = ["everything", *(["allPrivate"] if "allPrivate" in sobject.scopes else [])]
+            checks = [view.row_check(sobject, scope) for scope in scopes]
+        else:
+            sobject = self._schema.get(name.lower()) or table.sobject
+            checks = [None]
+        fields = [f for f in sobject.fields if f.type not in (*COMPOUND, "base64")]
+        masked = [f for f in fields if view is not None and view.masks(name, f)]
         for i in range(table.total(changes)):
-            if not changes.gone(i):
-                yield {n: table.value(changes, n, i) for n in names}
+            if changes.gone(i) or not any(check is None or check([i])[0] for check in checks):
+                continue
+            row = {f.name: table.value(changes, f.name, i) for f in fields}
+            for f in masked:
+                assert view is not None
+                row[f.name] = view.masked(name, f, i, row[f.name])
+            yield row
 
     def body_truth(self) -> Iterator[tuple[str, str, str, str, Callable[[], bytes]]]:
         """Every file this org holds: object, record id, field, image reference or "", and its
