@@ -7,11 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import Rig
-
-# Hundreds of homes, each flushed to the disk hundreds of times: in memory where that is possible.
-# The promises about flushing are tested with doubles of the disk, not by waiting for one.
-_MEMORY = Path("/dev/shm")
+from rig import MEMORY, Rig
 
 
 @pytest.fixture(autouse=True)
@@ -23,7 +19,7 @@ def no_settings_of_this_computer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def fast_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="sfexit-", dir=_MEMORY if _MEMORY.is_dir() else None))
+    folder = Path(tempfile.mkdtemp(prefix="sfexit-", dir=MEMORY))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -14,8 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-from conftest import _MEMORY
-from rig import Rig, archive_rows, ledger_of, sorted_key
+from rig import MEMORY, Rig, archive_rows, ledger_of, sorted_key
 from rig import problems_of_bag as problems
 
 from sfexit.archive import layout
@@ -59,7 +58,7 @@ def _texts(rows: Any) -> list[dict[str, str]]:
 
 @pytest.fixture(scope="module", params=sorted(USERS))
 def whole(request: pytest.FixtureRequest) -> Iterator[Whole]:
-    with TemporaryDirectory(prefix="sfexit-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+    with TemporaryDirectory(prefix="sfexit-", dir=MEMORY) as folder:
         rig = Rig(
             Path(folder),
             objects=shaped("full"),
