@@ -16,12 +16,14 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import trustme
 
 from sfexit.simulated_org import SimulatedOrg, bulk, serve, server
+from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.pace import REAL, Pace
 
 _render = bulk.ResultPage.body
@@ -72,12 +74,18 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--one-object")
     parser.add_argument("--shape", default="crm")
-    parser.add_argument("--twenty", action="store_true", help="20 objects of 50,000 rows")
+    parser.add_argument("--each", type=lambda text: text.split(","), help="objects of as many rows each")
+    parser.add_argument("--each-rows", type=int, default=50_000, help="as many")
     parser.add_argument("--real", action="store_true", help="latency, job time and line speed")
     given = parser.parse_args()
     given.cache.mkdir(parents=True, exist_ok=True)
     warm(given.cache)
-    more = {} if given.shape == "crm" else {"shape": given.shape}
+    more: dict[str, Any] = {} if given.shape == "crm" else {"shape": given.shape}
+    if given.each:
+        more["objects"] = [
+            replace(one, fixed=given.each_rows) if one.name in given.each else one
+            for one in standard_objects()
+        ]
     org = SimulatedOrg(seed=7, rows=given.rows, one_object=given.one_object, **more)
     pace = REAL if given.real else Pace()
     authority = trustme.CA()

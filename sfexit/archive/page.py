@@ -11,8 +11,10 @@ import csv
 import hashlib
 import io
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sfexit.archive.durable import Disk, Handle, close
 from sfexit.archive.layout import PART_SUFFIX
@@ -24,6 +26,10 @@ from sfexit.gzipped import Gunzip, Gzip
 # Salesforce serves no result file above 1 GB (limits of Bulk API 2.0); a page that unpacks to more
 # than this is an attack or a fault, not data.
 LIMIT_CSV_BYTES = 4 << 30
+
+# Bytes of the wire that are worked on at a time. Hashing, unpacking and counting let other threads
+# run, but only a large piece makes that worth the change.
+_AT_ONCE = 256 << 10
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,8 @@ class PageWriter:
     `publish` removes what was written.
 
     `wire_encoding` is "gzip" (bytes are stored as they come) or "identity" (they are packed here).
-    `declared_rows` is what the org said this page holds, None if it said nothing.
+    `declared_rows` is what the org said this page holds, None if it said nothing. `turn` is held
+    while bytes are worked on, so that not all pages under way do that at once.
     """
 
     def __init__(
@@ -67,7 +74,9 @@ class PageWriter:
         header: Sequence[str],
         declared_rows: int | None,
         limit_csv_bytes: int = LIMIT_CSV_BYTES,
+        turn: AbstractContextManager[Any] | None = None,
     ) -> None:
+        self._turn = turn or contextlib.nullcontext()
         self._disk = disk
         self._final = final
         self._part = final.with_name(final.name + PART_SUFFIX)
@@ -84,6 +93,8 @@ class PageWriter:
         self._gunzip = Gunzip(limit_bytes=limit_csv_bytes) if wire_encoding == "gzip" else None
         self._gzip = Gzip() if wire_encoding != "gzip" else None
         self._handle: Handle | None = None
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._checked = False
 
     def __enter__(self) -> PageWriter:
@@ -100,6 +111,17 @@ class PageWriter:
 
     def feed(self, piece: bytes) -> None:
         """Take bytes as they came over the wire. Raises DamagedAnswer, DiskTrouble."""
+        self._waiting.append(piece)
+        self._waiting_bytes += len(piece)
+        if self._waiting_bytes >= _AT_ONCE:
+            with self._turn:
+                self._work()
+
+    def _work(self) -> None:
+        """Store, unpack and count what has come."""
+        piece = b"".join(self._waiting)
+        self._waiting.clear()
+        self._waiting_bytes = 0
         if self._gunzip is not None:
             self._store(piece)
             for text in self._gunzip.feed(piece):
@@ -111,12 +133,14 @@ class PageWriter:
 
     def check(self) -> PageFacts:
         """End of input: insist that the page is whole, then flush it to the disk."""
-        if self._gunzip is not None:
-            for text in self._gunzip.finish():
-                self._look(text)
-        else:
-            assert self._gzip is not None
-            self._store(self._gzip.finish())
+        with self._turn:
+            self._work()
+            if self._gunzip is not None:
+                for text in self._gunzip.finish():
+                    self._look(text)
+            else:
+                assert self._gzip is not None
+                self._store(self._gzip.finish())
         rows = self._insist()
         assert self._handle is not None
         self._disk.sync(self._handle)

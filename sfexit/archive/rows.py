@@ -1,14 +1,15 @@
-"""Counting CSV rows while they stream past, at the speed of the wire.
+"""Counting CSV rows by where they end, while they stream past.
 
-A row ends at each LF that has an even number of quotes before it. Instead of walking the text,
-each chunk is boiled down with three C-speed steps: keep only quotes and LFs; drop the quotes in
-pairs (a pair never changes the parity of what follows, and in this alphabet neighbours have no
-LF between them); then every quote that is left toggles between inside and outside.
+A row ends at each LF that has an even number of quotes before it. Only whether that number is odd
+matters, so the quotes between two LFs are folded by XOR, and these bits once more along the LFs.
+All of it happens in numpy, which lets other threads run meanwhile.
 """
 
 from __future__ import annotations
 
-_NEITHER_QUOTE_NOR_LF = bytes(b for b in range(256) if b not in (0x22, 0x0A))
+import numpy as np
+
+_QUOTE, _LF = 0x22, 0x0A
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -18,7 +19,7 @@ class RowCounter:
     def __init__(self) -> None:
         self.rows = 0
         self.bytes = 0
-        self._inside = False
+        self._inside = 0
         self._last = b""
 
     def feed(self, piece: bytes) -> None:
@@ -27,17 +28,20 @@ class RowCounter:
             return
         self.bytes += len(piece)
         self._last = piece[-1:]
-        boiled = piece.translate(None, _NEITHER_QUOTE_NOR_LF).replace(b'""', b"")
-        parts = boiled.split(b'"')
-        outside = parts[1::2] if self._inside else parts[0::2]
-        self.rows += sum(map(len, outside))
-        if len(parts) % 2 == 0:
-            self._inside = not self._inside
+        text = np.frombuffer(piece, dtype=np.uint8)
+        ends = np.flatnonzero(text == _LF)
+        # Each stretch begins at the LF before it, which is no quote.
+        stretches = np.concatenate(([0], ends))
+        odd = np.bitwise_xor.reduceat((text == _QUOTE).view(np.uint8), stretches)
+        odd[0] ^= self._inside
+        inside = np.bitwise_xor.accumulate(odd)
+        self.rows += len(ends) - int(np.count_nonzero(inside[:-1]))
+        self._inside = int(inside[-1])
 
     @property
     def open_quote(self) -> bool:
         """True while the text so far ends inside a quoted value."""
-        return self._inside
+        return bool(self._inside)
 
     @property
     def ends_with_newline(self) -> bool:

@@ -82,6 +82,7 @@ def command(
     from sfexit.archive import home as homes
     from sfexit.archive import signing
     from sfexit.archive.layout import HomeLayout
+    from sfexit.commands._memory import keep_freed_memory
     from sfexit.commands._signals import stopping
     from sfexit.commands._terminal import progress
     from sfexit.export.plan import Selection
@@ -89,6 +90,7 @@ def command(
     from sfexit.reports import export as report
 
     homes.check_place(home)
+    keep_freed_memory()
     settings = settings_for(
         home,
         api_version=api_version,

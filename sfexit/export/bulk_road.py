@@ -204,11 +204,11 @@ class BulkRoad:
                     header=work.columns,
                     declared_rows=result.declared_rows,
                     limit_csv_bytes=self._means.tuning.page_csv_bytes,
+                    turn=self._means.verifying,
                 )
                 with writer as page:
                     for piece in result.answer.pieces():
-                        with self._means.verifying:
-                            page.feed(piece)
+                        page.feed(piece)
                     facts = page.check()
                     page.publish()
                 record_page(

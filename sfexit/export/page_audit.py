@@ -51,7 +51,9 @@ class PageAudits:
     def _one(self, name: str, header: list[str]) -> audit.ObjectAudit:
         self._means.go_on()
         pages = list(self._means.journal.pages(name))
-        return audit.audit_object(self._means.bag, pages, header, self._means.home.work)
+        return audit.audit_object(
+            self._means.bag, pages, header, self._means.home.work, each=self._means.streams.map
+        )
 
     def _take(self, line: LedgerLine, found: audit.ObjectAudit) -> bool:
         means, name = self._means, line.object
