@@ -16,7 +16,7 @@ import stat
 import struct
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +41,7 @@ IDENTITY = "sfexit"
 _KEY_TYPE = b"ssh-ed25519"
 _ARMOR = ("-----BEGIN SSH SIGNATURE-----", "-----END SSH SIGNATURE-----")
 _LIMIT_BYTES = 1 << 16  # no file of a seal or of a key comes near; a larger one is not ours
+_LARGEST_SIGNED = 64 << 20
 _WAIT_SECONDS = 2.0
 
 
@@ -123,73 +124,84 @@ def seal(bag: Path, key: SigningKey, *, disk: Disk | None = None) -> None:
         raise ArchiveProblem(f"{BAG_INFO} names another signing key than the one given for sealing")
     folder = bag / SEAL
     disk.make_folder(folder)
-    files = {
+    for name, content in signatures(key, TAG_MANIFEST, message).items():
+        disk.write_whole(folder / name, content)
+
+
+def signatures(key: SigningKey, name: str, message: bytes) -> dict[str, bytes]:
+    """The six files that sign `message`, which lies in a file called `name`: file name → content.
+
+    Whoever has them checks with stock `openssl`, `minisign` or `ssh-keygen`
+    (docs/archive-format.md, section 3.2).
+    """
+    return {
         PUBLIC_KEY: _pem(key.public),
         MINISIGN_KEY: _minisign_key(key.public),
         SSH_SIGNERS: _signers_line(key.public),
-        MINISIGN_SIGNATURE: _minisign(key, message),
-        SSH_SIGNATURE: _sshsig(key, message),
-        RAW_SIGNATURE: key.sign(message),
+        f"{name}.minisig": _minisign(key, name, message),
+        f"{name}.sshsig": _sshsig(key, message),
+        f"{name}.sig": key.sign(message),
     }
-    for name, content in files.items():
-        disk.write_whole(folder / name, content)
 
 
 def check_seal(bag: Path, expect_fingerprint: str | None = None) -> SealResult:
     """Check all three forms of a bag's seal against its tag manifest. Never raises for damage."""
+    result = _check(bag, TAG_MANIFEST, f"{SEAL}/", expect_fingerprint)
+    shown = result.fingerprint
+    if shown is None or _named_key(bag) in (None, shown):
+        return result
+    told = f"{BAG_INFO}: names another signing key than {SEAL}/{PUBLIC_KEY}"
+    return replace(result, valid=False, signer_known=False, findings=(*result.findings, told))
+
+
+def check_file(folder: Path, name: str, expect_fingerprint: str | None = None) -> SealResult:
+    """Check a file with the six files of `signatures` beside it. Never raises for damage."""
+    return _check(folder, name, "", expect_fingerprint)
+
+
+def _check(root: Path, name: str, beside: str, expect_fingerprint: str | None) -> SealResult:
     findings: list[str] = []
     forms = {"raw": False, "minisign": False, "ssh": False}
-    message = _small_file(bag, TAG_MANIFEST, findings)
+    message = _small_file(root, name, findings, limit=_LARGEST_SIGNED)
+    raw_name, mini_name, ssh_name = f"{name}.sig", f"{name}.minisig", f"{name}.sshsig"
     files = {
-        name: _small_file(bag, f"{SEAL}/{name}", findings)
-        for name in (
-            PUBLIC_KEY,
-            RAW_SIGNATURE,
-            MINISIGN_KEY,
-            MINISIGN_SIGNATURE,
-            SSH_SIGNERS,
-            SSH_SIGNATURE,
-        )
+        one: _small_file(root, f"{beside}{one}", findings)
+        for one in (PUBLIC_KEY, raw_name, MINISIGN_KEY, mini_name, SSH_SIGNERS, ssh_name)
     }
     public = _public_from_pem(files[PUBLIC_KEY] or b"")
     if public is None:
         if files[PUBLIC_KEY] is not None:
-            findings.append(f"{SEAL}/{PUBLIC_KEY}: is not an Ed25519 public key in PEM form")
+            findings.append(f"{beside}{PUBLIC_KEY}: is not an Ed25519 public key in PEM form")
         return SealResult(False, False, None, forms, tuple(findings))
 
-    def note(holds: bool, name: str, wrong: str) -> bool:
+    def note(holds: bool, one: str, wrong: str) -> bool:
         # A file that is not there was already named; it must not be named twice.
-        if not holds and files[name] is not None:
-            findings.append(f"{SEAL}/{name}: {wrong}")
+        if not holds and files[one] is not None:
+            findings.append(f"{beside}{one}: {wrong}")
         return holds
 
     if message is not None:
-        unsigned = f"does not sign the {TAG_MANIFEST} that is here, or not with {PUBLIC_KEY}"
+        unsigned = f"does not sign the {name} that is here, or not with {PUBLIC_KEY}"
         other = f"names another key than {PUBLIC_KEY}, or more than that key"
-        raw = files[RAW_SIGNATURE] or b""
-        forms["raw"] = note(_verifies(public, raw, message), RAW_SIGNATURE, unsigned)
-        mini_id, mini = _check_minisign(files[MINISIGN_SIGNATURE] or b"", public, message)
+        raw = files[raw_name] or b""
+        forms["raw"] = note(_verifies(public, raw, message), raw_name, unsigned)
+        mini_id, mini = _check_minisign(files[mini_name] or b"", public, message)
         packed = _unpacked(_second_line(files[MINISIGN_KEY] or b""))
         mini_key = (packed[:2], packed[10:]) == (b"Ed", public)
         # The 8 bytes that minisign calls a key's id are free, but must be the same in both files.
         mini_key = mini_key and (not mini or packed[2:10] == mini_id)
         # Both lines of each form are evaluated first, so that both files can be named.
-        pair = (
-            note(mini, MINISIGN_SIGNATURE, unsigned),
-            note(mini_key, MINISIGN_KEY, other),
-        )
+        pair = (note(mini, mini_name, unsigned), note(mini_key, MINISIGN_KEY, other))
         forms["minisign"] = all(pair)
-        ssh = _check_sshsig(files[SSH_SIGNATURE] or b"", public, message)
+        ssh = _check_sshsig(files[ssh_name] or b"", public, message)
         signers = (files[SSH_SIGNERS] or b"").split() == _signers_line(public).split()
-        pair = (note(ssh, SSH_SIGNATURE, unsigned), note(signers, SSH_SIGNERS, other))
+        pair = (note(ssh, ssh_name, unsigned), note(signers, SSH_SIGNERS, other))
         forms["ssh"] = all(pair)
     shown = fingerprint(public)
-    if _named_key(bag) not in (None, shown):
-        findings.append(f"{BAG_INFO}: names another signing key than {SEAL}/{PUBLIC_KEY}")
     valid = not findings and all(forms.values())
     if expect_fingerprint is not None and expect_fingerprint != shown:
         findings.append(
-            f"{SEAL}/{PUBLIC_KEY}: this bag was sealed with {shown}, expected {expect_fingerprint}"
+            f"{beside}{PUBLIC_KEY}: this was signed with {shown}, expected {expect_fingerprint}"
         )
     return SealResult(valid, valid and expect_fingerprint == shown, shown, forms, tuple(findings))
 
@@ -332,14 +344,15 @@ def _minisign_key(public: bytes) -> bytes:
     return b"untrusted comment: minisign public key " + shown.encode() + b"\n" + packed + b"\n"
 
 
-def _minisign(key: SigningKey, message: bytes) -> bytes:
+def _minisign(key: SigningKey, name: str, message: bytes) -> bytes:
     """minisign's prehashed form ("ED"): the signature is over BLAKE2b-512 of the file."""
     signature = key.sign(hashlib.blake2b(message).digest())
-    root = hashlib.sha256(message).hexdigest()
-    trusted = f"file:{TAG_MANIFEST} root-digest:{root}".encode("ascii")
+    digest = hashlib.sha256(message).hexdigest()
+    what = "root-digest" if name == TAG_MANIFEST else "sha256"
+    trusted = f"file:{name} {what}:{digest}".encode("ascii")
     return b"\n".join(
         (
-            b"untrusted comment: seal of an sfexit archive",
+            b"untrusted comment: signature by sfexit",
             base64.b64encode(b"ED" + _key_id(key.public) + signature),
             b"trusted comment: " + trusted,
             base64.b64encode(key.sign(signature + trusted)),
@@ -426,7 +439,9 @@ def _check_sshsig(text: bytes, public: bytes, message: bytes) -> bool:
 # --- reading a bag that may be anybody's work
 
 
-def _small_file(bag: Path, relative: str, findings: list[str]) -> bytes | None:
+def _small_file(
+    bag: Path, relative: str, findings: list[str], limit: int = _LIMIT_BYTES
+) -> bytes | None:
     path = bag / relative
     try:
         if path.is_symlink() or path.parent.is_symlink():
@@ -437,8 +452,8 @@ def _small_file(bag: Path, relative: str, findings: list[str]) -> bytes | None:
             findings.append(f"{relative}: is not an ordinary file")
         else:
             with path.open("rb") as handle:
-                content = handle.read(_LIMIT_BYTES + 1)
-            if len(content) <= _LIMIT_BYTES:
+                content = handle.read(limit + 1)
+            if len(content) <= limit:
                 return content
             findings.append(f"{relative}: is too large to be what its name says")
     except OSError as error:

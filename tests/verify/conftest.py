@@ -1,0 +1,58 @@
+"""One real archive, made by a real export of the simulated org, for all tests of verifying."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sfexit.archive import signing
+from sfexit.export.run import export
+from sfexit.salesforce.client import Client
+from sfexit.salesforce.login import credential_from_environment
+from sfexit.simulated_org import SimulatedOrg, serve
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "archive"))  # the bag made by hand
+
+ROWS = 3_000
+
+
+@dataclass(frozen=True)
+class Made:
+    """A home with a sealed bag, and the key that sealed it."""
+
+    home: Path
+    key: signing.SigningKey
+
+    @property
+    def bag(self) -> Path:
+        return self.home / "bags" / "0001"
+
+
+@pytest.fixture(scope="session")
+def pristine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Made]:
+    place = tmp_path_factory.mktemp("verify")
+    key = signing.load_or_create(place / "key")
+    org = SimulatedOrg(seed=11, rows=ROWS, bulk_page_rows=200)
+    with serve(org) as server:
+        told = {"SFEXIT_INSTANCE_URL": server.url, "SFEXIT_ACCESS_TOKEN": org.new_session()}
+        with Client(credential_from_environment(told)) as client:
+            export(client, place / "home", key=lambda: key)
+    yield Made(place / "home", key)
+
+
+@pytest.fixture
+def made(pristine: Made, tmp_path: Path) -> Made:
+    """A copy of one's own, to be damaged."""
+    shutil.copytree(pristine.home, tmp_path / "home", copy_function=_copy)
+    return Made(tmp_path / "home", pristine.key)
+
+
+def _copy(source: str, target: str) -> str:
+    shutil.copyfile(source, target)
+    Path(target).chmod(0o600)  # sealed files are read-only
+    return target
