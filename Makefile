@@ -1,6 +1,8 @@
 # make demo    see the whole thing work, offline once it is installed
 # make test    run all tests
 # make check   style, types, direction of imports, documentation
+# make peers   the simulated org, read by simple-salesforce, jsforce and the Salesforce CLI
+# make live    the contract, an export and the open questions, tried on a real org
 # make clean   remove what these made
 
 PYTHON ?= python3
@@ -10,7 +12,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check --no-input
 LINTED := $(wildcard sfexit tests bench)
 
-.PHONY: demo test check clean
+.PHONY: demo test check peers live clean
 
 demo: $(VENV)/.for-demo
 	@$(BIN)/sfexit demo
@@ -24,6 +26,12 @@ check: $(VENV)/.for-development
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest --quiet tests/test_docs.py
+
+peers: $(VENV)/.for-development
+	@$(BIN)/python tests/contract/peers.py
+
+live: $(VENV)/.for-development
+	@$(BIN)/python tests/contract/live.py
 
 clean:
 	rm -rf $(VENV) demo-exit build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, unquote
 from . import blobs, composite, metadata, saving, tooling
 from .answers import Answer
 from .authorization import CODE_GRANT, JWT_GRANT, Authorization
+from .columnlist import column_list
 from .errors import ApiError, not_found
 from .limits import limits, record_counts
 from .org import NEWEST_VERSION, OLDEST_VERSION, SimulatedOrg
@@ -555,6 +556,8 @@ class Routes:
         text = request.params.get("q")
         if text is None:
             raise ApiError(400, "MALFORMED_QUERY", "A query string has to be specified")
+        if request.params.get("columns") == "true":
+            return Answer(200, as_text(column_list(self.org.acting(), text, version)))
         options = request.headers.get("Sforce-Query-Options", "")
         return Answer(200, self.org.cursors.first(text, everything, version, options))
 

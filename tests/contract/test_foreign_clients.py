@@ -21,6 +21,7 @@ from simple_salesforce import Salesforce, SalesforceMalformedRequest
 from sfexit.simulated_org import SimulatedOrg, SimulatedServer, serve
 
 FOLDER = "SFEXIT_JSFORCE_DIR"
+CLI = "SFEXIT_SF_DIR"
 
 
 @dataclass
@@ -158,3 +159,88 @@ def test_jsforce_bulk2(secure: Secure, by_jsforce: Any) -> None:
     # jsforce joins the pages as they come, each with its header line
     rows = [r for r in by_jsforce["bulk"] if r["Id"] != "Id"]
     assert [[r[n] or "" for n in NAMES] for r in rows] == wanted
+
+
+# ---- the Salesforce CLI --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sf(secure: Secure, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Runs `sf …` signed in to the org as `simulated`; its own home, so nothing of the user's."""
+    folder = os.environ.get(CLI, "")
+    program = Path(folder) / "node_modules/@salesforce/cli/bin/run.js"
+    node = shutil.which("node")
+    if not folder or not program.is_file() or node is None:
+        pytest.skip(f"the Salesforce CLI is not here: `make peers` installs it ({CLI})")
+    home = tmp_path_factory.mktemp("sf-home")
+    environment = {
+        **os.environ,
+        "HOME": str(home),
+        "USERPROFILE": str(home),
+        "NODE_EXTRA_CA_CERTS": str(secure.authority),
+        "SF_ACCESS_TOKEN": secure.org.access_token,
+        "SF_USE_GENERIC_UNIX_KEYCHAIN": "true",
+        "SF_DISABLE_TELEMETRY": "true",
+        "SF_AUTOUPDATE_DISABLE": "true",
+        "SF_SKIP_NEW_VERSION_CHECK": "true",
+        "NO_COLOR": "1",
+    }
+
+    def run(*words: str) -> Any:
+        done = subprocess.run(
+            [node, str(program), *words, "--json"],
+            cwd=home, env=environment, capture_output=True, text=True, timeout=150, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)["result"]
+
+    told = run(
+        "org", "login", "access-token", "--instance-url", secure.url, "--alias", "simulated",
+        "--no-prompt",
+    )  # fmt: skip
+    assert told["orgId"] == secure.org.organization_id
+    return run
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_sf_queries(secure: Secure, sf: Any) -> None:
+    wanted = [[r[n] for n in NAMES] for r in visible(secure.org, "Contact")]
+    soql = "SELECT Id, Name, Phone, Account.Name FROM Contact"
+    found = sf("data", "query", "--query", soql, "--target-org", "simulated")
+    assert found["totalSize"] == len(wanted)
+    assert [as_row(r, NAMES) for r in found["records"]] == wanted
+    everything = sf(
+        "data", "query", "--query", "SELECT Id FROM Contact", "--all-rows",
+        "--target-org", "simulated",
+    )  # fmt: skip
+    assert [r["Id"] for r in everything["records"]] == [
+        r["Id"] for r in secure.org.truth("Contact")
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_sf_exports_in_bulk(secure: Secure, sf: Any, tmp_path: Path) -> None:
+    wanted = [[r[n] or "" for n in NAMES] for r in visible(secure.org, "Contact")]
+    path = tmp_path / "contacts.csv"
+    sf(
+        "data", "export", "bulk", "--query", "SELECT Id, Name, Phone FROM Contact",
+        "--output-file", str(path), "--wait", "5", "--target-org", "simulated",
+    )  # fmt: skip
+    with path.open(encoding="utf-8", newline="") as handle:
+        head, *rows = csv.reader(handle)
+    assert head == list(NAMES) and rows == wanted
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_sf_describes(secure: Secure, sf: Any) -> None:
+    names = sf("sobject", "list", "--sobject", "all", "--target-org", "simulated")
+    assert set(names) == set(secure.org.objects)
+    told = sf("sobject", "describe", "--sobject", "Account", "--target-org", "simulated")
+    account = secure.org.sobject("Account")
+    assert account is not None
+    assert [field["name"] for field in told["fields"]] == [field.name for field in account.fields]
+    shown = sf("org", "display", "--target-org", "simulated")
+    assert shown["id"] == secure.org.organization_id
