@@ -9,12 +9,16 @@ from .faults import Fault, FaultPlan
 from .org import SimulatedOrg
 from .pace import REAL, Pace
 from .server import LogEntry, SimulatedServer, serve
+from .staff import BLOCKERS, UNSEEN, Employed, Staff
 from .strange import Strange
 from .visibility import RestrictionRule, SimulatedUser, clerk
 
 __all__ = [
+    "BLOCKERS",
     "REAL",
+    "UNSEEN",
     "Doubts",
+    "Employed",
     "Fault",
     "FaultPlan",
     "LogEntry",
@@ -23,6 +27,7 @@ __all__ = [
     "SimulatedOrg",
     "SimulatedServer",
     "SimulatedUser",
+    "Staff",
     "Strange",
     "clerk",
     "serve",

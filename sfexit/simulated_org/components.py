@@ -42,6 +42,9 @@ class Kind:
 KINDS = (
     Kind("ApexClass", "classes", "cls", meta_file=True),
     Kind("ApexTrigger", "triggers", "trigger", meta_file=True),
+    Kind("ApprovalProcess", "approvalProcesses", "approvalProcess"),
+    Kind("AssignmentRules", "assignmentRules", "assignmentRules"),
+    Kind("AutoResponseRules", "autoResponseRules", "autoResponseRules"),
     Kind("CustomApplication", "applications", "app"),
     Kind("CustomLabels", "labels", "labels", children=("CustomLabel",)),
     Kind(
@@ -55,6 +58,7 @@ KINDS = (
     Kind("Dashboard", "dashboards", "dashboard", in_folder=True),
     Kind("Document", "documents", "", in_folder=True, meta_file=True),
     Kind("EmailTemplate", "email", "email", in_folder=True, meta_file=True),
+    Kind("EscalationRules", "escalationRules", "escalationRules"),
     Kind("Flow", "flows", "flow"),
     Kind("InstalledPackage", "installedPackages", "installedPackage"),
     Kind("Layout", "layouts", "layout"),
@@ -65,6 +69,7 @@ KINDS = (
     Kind("Settings", "settings", "settings"),
     Kind("StandardValueSet", "standardValueSets", "standardValueSet"),
     Kind("StaticResource", "staticresources", "resource", meta_file=True),
+    Kind("Workflow", "workflows", "workflow"),
 )
 #: The type to ask listMetadata for, to learn the folders of a type.
 FOLDER_TYPES = {
@@ -129,7 +134,7 @@ class Components:
             content = (name * (size // len(name) + 1)).encode()[:size]
             if size > 10_000:
                 content = random.Random(name).randbytes(size)
-            self.added.append(_component(known, name, content))
+            self.added.append(component(known, name, content))
         return names
 
     # -- what there is ------------------------------------------------------------------
@@ -141,11 +146,11 @@ class Components:
                 yield from self._of_object(kinds, o)
         for n in range(12):
             name = f"Invoice_Service_{n}"
-            yield _component(kinds["ApexClass"], name, f"public class {name} {{}}\n".encode())
-        yield _component(
+            yield component(kinds["ApexClass"], name, f"public class {name} {{}}\n".encode())
+        yield component(
             kinds["ApexClass"], f"{MANAGED}__Engine", HIDDEN, namespace=MANAGED, state="installed"
         )
-        yield _component(
+        yield component(
             kinds["InstalledPackage"],
             MANAGED,
             document("InstalledPackage", _tag("versionNumber", "3.14")),
@@ -153,19 +158,19 @@ class Components:
             state="installed",
         )
         for name in ("Admin", "Standard", "Sales Rep"):
-            yield _component(kinds["Profile"], name, b"")
+            yield component(kinds["Profile"], name, b"")
         for name in ("Invoice_Clerk", "Auditors"):
-            yield _component(kinds["PermissionSet"], name, document("PermissionSet", ""))
+            yield component(kinds["PermissionSet"], name, document("PermissionSet", ""))
         for name in ("Account", "Security", "Currency"):
-            yield _component(kinds["Settings"], name, document(f"{name}Settings", ""))
-        yield _component(kinds["CustomApplication"], "standard__Sales", document("App", ""))
-        yield _component(
+            yield component(kinds["Settings"], name, document(f"{name}Settings", ""))
+        yield component(kinds["CustomApplication"], "standard__Sales", document("App", ""))
+        yield component(
             kinds["CustomLabels"],
             "CustomLabels",
             document("CustomLabels", f"<labels>{_tag('fullName', 'Hello')}</labels>"),
         )
-        yield _component(kinds["Flow"], "Escalate_Case-3", document("Flow", _tag("label", "x")))
-        yield _component(kinds["StaticResource"], "Logo", b"\x89PNG not really")
+        yield component(kinds["Flow"], "Escalate_Case-3", document("Flow", _tag("label", "x")))
+        yield component(kinds["StaticResource"], "Logo", b"\x89PNG not really")
         yield Component(
             "LightningComponentBundle",
             "invoiceList",
@@ -188,17 +193,17 @@ class Components:
         if o.custom:
             body += _tag("label", o.label or label_of(o.name))
         content = document("CustomObject", body)
-        yield _component(kinds["CustomObject"], o.name, content, **managed)
+        yield component(kinds["CustomObject"], o.name, content, **managed)
         if "layoutable" not in o.flags:
             return
         # listMetadata gives such names with percent signs, and takes them back so
         layout = f"{o.name}-{label_of(o.name)} %28Main%29 Layout"
-        yield _component(kinds["Layout"], layout, document("Layout", ""), **managed)
+        yield component(kinds["Layout"], layout, document("Layout", ""), **managed)
         if o.custom:
             tab = document("CustomTab", _tag("customObject", "true"))
-            yield _component(kinds["CustomTab"], o.name, tab, **managed)
+            yield component(kinds["CustomTab"], o.name, tab, **managed)
         for language in LANGUAGES if any(f.custom for f in o.fields) else ():
-            yield _component(
+            yield component(
                 kinds["CustomObjectTranslation"],
                 f"{o.name}-{language}",
                 document("CustomObjectTranslation", self._translation(o, language)),
@@ -260,7 +265,7 @@ class Components:
                 + "</standardValue>"
                 for value in (*f.values, LEFT_OVER)
             )
-            yield _component(kind, name, document("StandardValueSet", body), listed=False)
+            yield component(kind, name, document("StandardValueSet", body), listed=False)
 
 
 def _foldered(kind: Kind, folder_type: str) -> Iterator[Component]:
@@ -274,7 +279,7 @@ def _foldered(kind: Kind, folder_type: str) -> Iterator[Component]:
             folder=folder_type,
         )
         for n in range(3):
-            yield _component(
+            yield component(
                 kind,
                 f"{folder}/{kind.name}_{n}",
                 document(kind.name, _tag("name", f"{kind.name} {n}")),
@@ -282,7 +287,7 @@ def _foldered(kind: Kind, folder_type: str) -> Iterator[Component]:
             )
 
 
-def _component(
+def component(
     kind: Kind,
     name: str,
     content: bytes,

@@ -24,6 +24,9 @@ class Doubts:
     ``knowledge_needs_status``: article versions demand a filter on PublishStatus.
     ``bodies_of_deleted_records``: the bytes of files in the recycle bin can be had.
     ``ranges``: blob fields honour Range; else they send everything, as RFC 9110 allows.
+    ``deactivation_code``: the code of a deactivation that is refused.
+    ``owner_change_drops_teams``: an owner change over REST or Bulk deletes the team.
+    ``freeze_ends_sessions``: freezing a user ends their sessions.
     ``version_68``: API version 68.0 is offered.
     """
 
@@ -40,4 +43,7 @@ class Doubts:
     knowledge_needs_status: bool = False
     bodies_of_deleted_records: bool = False
     ranges: bool = False
+    deactivation_code: str = "FIELD_INTEGRITY_EXCEPTION"
+    owner_change_drops_teams: bool = True
+    freeze_ends_sessions: bool = False
     version_68: bool = True

@@ -22,6 +22,9 @@ from .metadata import Metadata
 from .permissions import tooling_objects, write_permissions
 from .query import Cursors
 from .schema import COMPOUND, Field, SObject, parse_fields
+from .staff import Employed, Staff, employ
+from .staff_objects import staff_objects
+from .staff_rules import StaffRules
 from .strange import Strange
 from .visibility import RestrictionRule, SimulatedUser, ToolingView, View
 from .writes import Writes
@@ -85,8 +88,8 @@ class SimulatedOrg:
     leaves the header line out of results without rows. ``shape`` is ``crm`` (some 60 objects)
     or ``full`` (a grown org's 1,400). ``read_only`` (the default) refuses every change of a
     record. ``doubts`` settles open questions, ``strange`` switches features on,
-    ``restriction_rules`` cut rows out, and every ``foreign_library_every``-th file lies in a
-    library only Query All Files opens.
+    ``restriction_rules`` cut rows out, every ``foreign_library_every``-th file lies in a library
+    only Query All Files opens, and ``staff`` are the people, with all that they hold.
     """
 
     def __init__(
@@ -117,6 +120,7 @@ class SimulatedOrg:
         strange: Strange | None = None,
         restriction_rules: Sequence[RestrictionRule] = (),
         foreign_library_every: int = 0,
+        staff: Staff | None = None,
     ) -> None:
         self.seed = seed
         self.clock = clock
@@ -150,6 +154,10 @@ class SimulatedOrg:
         self.client_secret = client_secret
         self.lock = threading.RLock()
         catalogue = self.strange.applied(objects if objects is not None else shaped(shape))
+        self.staff = staff
+        if staff is not None:
+            mine = {o.name: o for o in staff_objects(staff.things)}
+            catalogue = [mine.pop(o.name, o) for o in catalogue] + list(mine.values())
         self.tables = Tables(seed, catalogue, plan_rows(catalogue, rows, one_object))
         self.tables.list_anew()
         for extra in tooling_objects():
@@ -173,6 +181,11 @@ class SimulatedOrg:
         self.calls = 0
         self.access_token = self.new_session()
         self.refresh_token = self._new_refresh()
+        self.employed: Employed | None = None
+        if staff is not None:
+            self.employed = employ(self, staff)
+            self.staff_rules = StaffRules(self, staff, self.employed)
+            self.writes.rules.append(self.staff_rules)
         write_permissions(self)
         for name, fields in (hidden_fields or {}).items():
             for field_name in fields:
@@ -565,6 +578,8 @@ class SimulatedOrg:
     def revoke(self, token: str) -> bool:
         """Revoke one access or refresh token."""
         with self.lock:
+            if self.staff is not None and self.staff_rules.revoke(token):
+                return True
             if token in self._refresh:
                 self._refresh.discard(token)
                 self._tokens.clear()

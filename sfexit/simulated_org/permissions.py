@@ -144,17 +144,18 @@ def write_permissions(org: SimulatedOrg) -> None:
                 **{f"Permissions{n}": _flag(v) for n, v in user.permissions().items()},
             }
         )
-    sets.give(rows)
-    tables["PermissionSetAssignment"].give(
-        [
-            {
-                "PermissionSetId": sets.ids.at(n),
-                "AssigneeId": grants.ids.at(user.row),
-                "IsActive": "true",
-            }
-            for n, user in enumerate(users)
-        ]
-    )
+    if org.staff is None:
+        sets.give(rows)
+        tables["PermissionSetAssignment"].give(
+            [
+                {
+                    "PermissionSetId": sets.ids.at(n),
+                    "AssigneeId": grants.ids.at(user.row),
+                    "IsActive": "true",
+                }
+                for n, user in enumerate(users)
+            ]
+        )
     effective: list[dict[str, Value]] = []
     for user in users:
         row: dict[str, Value] = {"LastCacheUpdate": "2026-04-30T08:00:00.000Z"}
