@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .definitions import definition_objects
+from .dependents import dependent_objects
 from .permissions import permission_objects
 from .refusals import refused
 from .schema import READ_ONLY, Refusal, SObject, make
@@ -572,26 +573,6 @@ def _files() -> list[SObject]:
                 ("ContentDocumentId", "LinkedEntityId"),
             ),
         ),
-        make(
-            "ContentFolderItem",
-            "",
-            """
-            IsFolder boolean
-            ParentContentFolderId ref(ContentDocument) required rel=
-            Title string(255) gen=product name
-            ContentSize int gen=size
-            """,
-            system="nodelete",
-            fixed=30,
-            id_prefix="07H",
-            flags=("layoutable",),
-            refusal=Refusal(
-                "MALFORMED_QUERY",
-                "Implementation restriction: ContentFolderItem requires a filter by Id or "
-                "ParentContentFolderId using the equals or 'IN' operator",
-                ("Id", "ParentContentFolderId"),
-            ),
-        ),
     ]
 
 
@@ -804,45 +785,7 @@ def _odd() -> list[SObject]:
         _stream("ActivityHistory", "", retrieveable=False),
         _stream("CombinedAttachment", "", retrieveable=False),
         _stream("AggregateResult", "", retrieveable=False),
-        make(
-            "Vote",
-            "083",
-            """
-            ParentId ref(Case) required rel=Parent
-            Type picklist(generic) required
-            """,
-            fixed=15,
-            flags=("createable", "deletable", "replicateable", "updateable"),
-            refusal=Refusal(
-                "MALFORMED_QUERY",
-                "Implementation restriction: When querying the Vote object, you must filter using "
-                "the following syntax: ParentId = [single ID], Parent.Type = [single Type], "
-                "Id = [single ID], or Id IN [list of ID's].",
-                ("Id",),
-                ("ParentId", "Parent.Type"),
-            ),
-        ),
-        make(
-            "IdeaComment",
-            "00a",
-            """
-            IdeaId ref(Case) required
-            CommunityId ref(Account) gen=null
-            CommentBody textarea(4000)
-            """,
-            fixed=15,
-            id_base=700_000_000,
-            associate=("Comment", "Idea"),
-            flags=("createable", "deletable", "replicateable", "searchable", "updateable"),
-            refusal=Refusal(
-                "MALFORMED_QUERY",
-                "Implementation restriction. When querying the Idea Comment object, you must "
-                "filter using the following syntax: CommunityId = [single ID], Id = [single ID], "
-                "IdeaId = [single ID], Id IN [list of IDs], or IdeaId IN [list of IDs].",
-                ("Id", "IdeaId"),
-                ("CommunityId",),
-            ),
-        ),
+        *dependent_objects(),
         *definition_objects(refused),
         *permission_objects(),
         _catalogue(

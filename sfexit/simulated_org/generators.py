@@ -185,6 +185,52 @@ def _reference(table: Table, f: Field, rng: random.Random) -> Column:
     return col.Sometimes(inner, rng.choice((7, 11, 13)), rng.randrange(7))
 
 
+def _nth(table: Table, f: Field, rng: random.Random, name: str) -> Column:
+    """The rows of another object in turn, none of them left out."""
+    target = table.org.tables.get(name)
+    if target is None or target.rows == 0:
+        return col.Pool([None])
+    return col.Pool([target.ids.at(k) for k in range(target.rows)])
+
+
+def _tree(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    """Where a folder item lies: folder n in folder n // 2 of the list that begins with the roots,
+    so that folders lie in folders; documents anywhere."""
+    name, _, roots = argument.partition(":")
+    target = table.org.tables.get(name)
+    if target is None or target.rows == 0:
+        return col.Pool([None])
+    below = max(target.rows - int(roots), 0)
+    places = [n // 2 if n < below else n % target.rows for n in range(max(table.rows, 1))]
+    return col.Pool([target.ids.at(k) for k in places])
+
+
+def _below(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    """True for folder items that are folders: as many as there are folders below the roots."""
+    name, _, roots = argument.partition(":")
+    target = table.org.tables.get(name)
+    below = max((target.rows if target else 0) - int(roots), 0)
+    return col.Prefix(col.Pool(["true"]), below, col.Pool(["false"]))
+
+
+def _over(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    """The folder that a folder lies in; the roots lie in none."""
+    roots = int(argument)
+    parents: list[Value] = [
+        table.ids.at((n - roots) // 2) if n >= roots else None for n in range(max(table.rows, 1))
+    ]
+    return col.Pool(parents)
+
+
+def _copy(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
+    """The values of a field of another object, in turn."""
+    name, _, field_name = argument.partition(".")
+    target = table.org.tables.get(name)
+    if target is None or target.rows == 0:
+        return col.Pool([None])
+    return col.Pool([target.column(field_name).value(k) for k in range(target.rows)])
+
+
 def _every(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
     targets = [_to(table, name, rng) for name in f.ref]
     inner = targets[0] if len(targets) == 1 else col.Turns(targets)
@@ -438,9 +484,11 @@ def _rich(table: Table, f: Field, rng: random.Random, _: str) -> Column:
 Maker = Callable[[Table, Field, random.Random, str], Column]
 _BY_GEN: dict[str, Maker] = {
     "address": _address,
+    "below": _below,
     "body": _body,
     "company": _company,
     "const": _const,
+    "copy": _copy,
     "currency_code": _currency_code,
     "day": _day,
     "dirty": _dirty,
@@ -458,7 +506,9 @@ _BY_GEN: dict[str, Maker] = {
     "large": _large,
     "last": _last,
     "month": _month,
+    "nth": _nth,
     "null": _null,
+    "over": _over,
     "person": _person,
     "person_contact": _person_contact,
     "person_flag": _person_flag,
@@ -473,6 +523,7 @@ _BY_GEN: dict[str, Maker] = {
     "size": _size,
     "subject": _words_from(w.SUBJECT, 0.97),
     "title": _words_from(w.TITLE),
+    "tree": _tree,
     "true": _true,
     "username": _username,
     "when": _when,

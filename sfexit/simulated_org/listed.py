@@ -56,6 +56,7 @@ ActivityMetricRollup - qv
 AttachedContentNote - -
 ChannelProgramLevelShare - cdqvw Share:ChannelProgramLevel
 ContentHubItem 0AT qv
+ContentHubRepository - qv
 ContentNote - cdqvwr
 ContentVersionRenditionContent - qv
 DatasetExportEvent - y
@@ -221,22 +222,18 @@ _SPECIAL: dict[str, str] = {
     "ServiceAppointment": "Address address",
     "ServiceTerritory": "Address address",
     "WorkOrder": "Address address",
-    "Announcement": "ParentId ref(CollaborationGroup) rel=\nFeedItemId ref(FeedItem)",
+    "Announcement": "ParentId ref(CollaborationGroup) gen=nth:CollaborationGroup rel=\nFeedItemId ref(FeedItem)",
     "AppTabMember": "AppDefinitionId string(80)",
     "ApexTypeImplementor": "InterfaceName string(255)",
     "AuthSession": f"UsersId {_USER} rel=\nLoginType string(40)\nSourceIp string(39)",
-    "CollaborationGroupRecord": "CollaborationGroupId ref(CollaborationGroup)\n"
+    "CollaborationGroupRecord": "CollaborationGroupId ref(CollaborationGroup) "
+    "gen=nth:CollaborationGroup required\n"
     "RecordId ref(Account,Case) rel=Record",
     "ColorDefinition": "TabDefinitionId string(80)",
-    "ContentFolder": "ParentContentFolderId ref(ContentFolder) rel=",
-    "ContentFolderLink": "ParentEntityId ref(ContentWorkspace) rel=\n"
-    "ContentFolderId ref(ContentFolder) rel=",
-    "ContentFolderMember": "ParentContentFolderId ref(ContentFolder) rel=\n"
-    "ChildRecordId ref(ContentDocument) rel=",
-    "ContentHubItem": "ContentHubRepositoryId string(18)\nExternalId string(255)",
+    "ContentHubItem": "ContentHubRepositoryId ref(ContentHubRepository) "
+    "gen=nth:ContentHubRepository required rel=\nExternalId string(255)",
     "ContentNote": "Title string(255)\nContent base64\nContentSize int gen=body:size",
     "ContentVersionRenditionContent": "ContentVersionId ref(ContentVersion)",
-    "ContentWorkspace": "RootContentFolderId ref(ContentFolder)",
     "DataStatistics": "StatType string(40)",
     "DatacloudDandBCompany": "DunsNumber string(9)",
     "DatedConversionRate": "IsoCode string(3)\nConversionRate double(18,6)\nStartDate date\n"
@@ -247,7 +244,7 @@ _SPECIAL: dict[str, str] = {
     "EventBusSubscriber": "ExternalId string(18)\nTopic string(80)\nPosition int",
     "EventLogFile": "EventType string(40)\nLogDate datetime\nLogFile base64 required\n"
     "LogFileLength double(18,0) gen=body:double\nInterval string(40)",
-    "FeedAttachment": "FeedEntityId ref(FeedItem) rel=\nType picklist(generic)\n"
+    "FeedAttachment": "FeedEntityId ref(FeedItem,FeedComment) gen=nth:FeedItem required rel=\nType picklist(generic)\n"
     "RecordId string(18)",
     "FeedItem": "ParentId ref(Account,Case,User) rel=Parent\nBody textarea(10000)\n"
     "RelatedRecordId ref(ContentVersion) rel=",
@@ -266,9 +263,10 @@ _SPECIAL: dict[str, str] = {
     "Label string(255)",
     "PlatformAction": "ActionListContext string(40)\nSourceEntity string(40)",
     "QuoteDocument": "QuoteId ref(Quote)\nName string(80)\nDocument base64",
-    "RecordAction": "RecordId ref(Account,Case) rel=Record",
-    "RecordActionHistory": "ParentRecordId string(18)\nLoggedTime datetime",
-    "RecordRecommendation": "TargetSobjectType string(40)\nTargetId string(18)",
+    "RecordAction": "RecordId ref(Account,Case) required rel=Record",
+    "RecordActionHistory": "ParentRecordId string(18) gen=copy:RecordAction.RecordId required\n"
+    "LoggedTime datetime gen=when required\nRecordActionId string(18)",
+    "RecordRecommendation": "TargetSobjectType string(40) gen=const:Account required\nTargetId string(18)",
     "RelatedListColumnDefinition": "RelatedListDefinitionId string(80)",
     "RelatedListDefinition": "ParentEntityDefinitionId ref(EntityDefinition)",
     "RelationshipDomain": "FieldId string(80)\nChildSobjectId string(80)\n"
@@ -294,9 +292,14 @@ _ROWS = {
     "BusinessHours": 1,
     "Calendar": 3,
     "Community": 1,
-    "ContentWorkspace": 3,
-    "ContentFolder": 6,
-    "ContentFolderLink": 3,
+    "CollaborationGroup": 4,
+    "CollaborationGroupRecord": 9,
+    "Announcement": 4,
+    "ContentHubRepository": 2,
+    "ContentHubItem": 7,
+    "FeedAttachment": 13,
+    "FeedComment": 5,
+    "Question": 3,
     "CronTrigger": 5,
     "CustomObjectUserLicenseMetrics": 2,
     "EmailTemplate": 11,
@@ -307,7 +310,6 @@ _ROWS = {
     "FiscalYearSettings": 1,
     "Folder": 6,
     "GroupMember": 9,
-    "Idea": 4,
     "ListView": 23,
     "LoginEvent": 12,
     "LoginHistory": 30,
@@ -321,7 +323,9 @@ _ROWS = {
     "TopicAssignment": 9,
     "PermissionSetLicense": 3,
     "QueueSobject": 3,
-    "RecordAction": 2,
+    "RecordAction": 3,
+    "RecordActionHistory": 11,
+    "RecordRecommendation": 4,
     "SetupAuditTrail": 25,
     "StaticResource": 4,
     "TabDefinition": 8,
