@@ -294,6 +294,9 @@ def clear_work(home: HomeLayout) -> None:
         (home.work / layout.WORK_HOME).unlink(missing_ok=True)
     if home.work_bag.is_dir() and not home.work_bag.is_symlink():
         shutil.rmtree(home.work_bag, ignore_errors=True)
+    parents = home.work / layout.WORK_PARENTS
+    if parents.is_dir() and not parents.is_symlink():
+        shutil.rmtree(parents, ignore_errors=True)
     for name in _WORK_FILES:
         with contextlib.suppress(OSError):
             (home.work / name).unlink(missing_ok=True)

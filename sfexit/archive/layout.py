@@ -21,6 +21,7 @@ WORK_LOCK = "lock"
 WORK_JOURNAL = "journal.jsonl"
 WORK_STATE = "state.db"
 WORK_SET_ASIDE = "set-aside"
+WORK_PARENTS = "parents"
 
 DATA = "data"
 README = "data/README.txt"

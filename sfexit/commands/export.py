@@ -47,6 +47,11 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
 )
 @click.option("--exclude", multiple=True, metavar="NAMES", help="All objects but these.")
 @click.option(
+    "--external",
+    is_flag=True,
+    help="Read external objects (__x), too: each query is a call to the system that holds them.",
+)
+@click.option(
     "--anew",
     is_flag=True,
     help="Make the next archive of a home that already has a sealed one.",
@@ -64,6 +69,7 @@ def command(
     home: Path,
     objects: tuple[str, ...],
     exclude: tuple[str, ...],
+    external: bool,
     anew: bool,
     strict: bool,
     api_version: str | None,
@@ -101,7 +107,9 @@ def command(
         strict=strict or None,
     )
     about = homes.work_about(HomeLayout(home)) or {}
-    selection = Selection(frozenset(settings.objects), frozenset(settings.exclude))
+    selection = Selection(
+        frozenset(settings.objects), frozenset(settings.exclude), external=external
+    )
     with (
         progress(quiet=quiet, verbose=verbose) as (watching, say),
         stopping(say) as stop,

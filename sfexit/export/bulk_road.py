@@ -1,5 +1,6 @@
 """The Bulk road: a query job, and its result pages side by side."""
 
+# ruff: noqa: ARG002 (roads share their signatures)
 from __future__ import annotations
 
 import re
@@ -12,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sfexit.archive.page import PageFacts, PageWriter
 from sfexit.errors import OrgRefused, OutcomeUnknown, Transient
-from sfexit.export import plan
+from sfexit.export import by_date, plan
 from sfexit.export.means import Means
 from sfexit.export.pages import page_place, record_page
 from sfexit.export.work import Reread, Work, insist_on_row, pages_there
@@ -53,6 +54,14 @@ class BulkRoad:
         )
         if expected is not None and got != expected:
             raise Reread(f"the job says that it has {expected:,} rows, but its pages hold {got:,}")
+
+    def more(self, work: Work) -> bool:
+        """See `Road`."""
+        return False
+
+    def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
+        """See `Road`."""
+        return by_date.halves(self._means.client, work, condition)
 
     def _finished_job(self, work: Work, row: Any) -> bulk.Job:
         job_id = row["job_id"] or self._create_job(work, row)

@@ -19,6 +19,14 @@ def ledger_lines(journal: Journal) -> Iterator[LedgerLine]:
         yield LedgerLine.from_event(json.loads(row["outcome"]))
 
 
+def outcome_of(journal: Journal, name: str) -> LedgerLine | None:
+    """The line of an object that reached its outcome."""
+    for row in journal.rows("SELECT outcome FROM object WHERE name = ?", (name,)):
+        if row["outcome"] is not None:
+            return LedgerLine.from_event(json.loads(row["outcome"]))
+    return None
+
+
 def read(work: Work, totals: Totals, before: int | None, after: int | None, why: str) -> LedgerLine:
     """The line of an object that was read to the end; `why` is what stays doubtful of it.
 
@@ -30,6 +38,7 @@ def read(work: Work, totals: Totals, before: int | None, after: int | None, why:
         "declared": totals.declared,
         "counted": totals.counted,
         "count_after": after,
+        "parents": totals.parents,
     }
     witnesses = {name: count for name, count in named.items() if count is not None}
     if totals.counted == 0 and not why:
@@ -70,6 +79,10 @@ def line(
     """The line of an object whose describe is known."""
     if outcome == "exported":
         reason, remedy = _known_gaps(work)
+    elif outcome == "empty":
+        reason, remedy = _told(_not_asked(work))
+    if outcome in ("exported", "empty") and work.walk is not None:
+        evidence = f"asked by {work.walk.told}"
     return LedgerLine(
         work.name,
         work.entry.label,
@@ -109,8 +122,23 @@ def _known_gaps(work: Work) -> tuple[str, str]:
                 "check that they were deleted on purpose, then " + plan.RUN_AGAIN,
             )
         )
-    if work.rule is not None and work.rule.kind in ("private_folders", "versions"):
-        gaps.append((work.rule.reason, work.rule.remedy))
+    return _told(gaps + _not_asked(work))
+
+
+def _not_asked(work: Work) -> list[tuple[str, str]]:
+    """What a reading by parents could not ask for."""
+    found = [(gap, "repair what is named, then " + plan.RUN_AGAIN) for gap in work.gaps]
+    if work.walk is not None and work.walk.doubt:
+        found.append(
+            (
+                f"{work.walk.doubt}: no rule knows this object, so its road was guessed",
+                "compare with a report on it, and report the object for a later version of sfexit",
+            )
+        )
+    return found
+
+
+def _told(gaps: list[tuple[str, str]]) -> tuple[str, str]:
     return "; ".join(reason for reason, _ in gaps), "; ".join(remedy for _, remedy in gaps)
 
 

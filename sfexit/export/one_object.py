@@ -9,7 +9,8 @@ from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.catalog import Description, ObjectEntry
 from sfexit.errors import OrgRefused, Transient
-from sfexit.export import object_line, plan
+from sfexit.export import object_line, plan, walks
+from sfexit.export.filtered_road import gaps, made_list
 from sfexit.export.means import Means
 from sfexit.export.object_line import now
 from sfexit.export.readings import Readings
@@ -29,14 +30,17 @@ class ObjectReader:
         self._means = means
         self._readings = Readings(means)
 
-    def read(self, entry: ObjectEntry, found: Found = NOTHING) -> LedgerLine:
-        """Read an object to the end. `found` is what came of it ahead. Raises Transient when it
-        may succeed later, Paused, SignInProblem, Interrupted when the run must stop; refusals
-        become the line."""
+    def read(
+        self, entry: ObjectEntry, found: Found = NOTHING, *, alone: bool = False
+    ) -> LedgerLine:
+        """Read an object to the end. `found` is what came of it ahead; `alone` that no object is
+        left whose rows could be waited for. Raises NotYet while such rows are not there,
+        Transient when it may succeed later, Paused, SignInProblem, Interrupted when the run must
+        stop; refusals become the line."""
         started = now()
         rule = rule_for(entry)
         try:
-            line = self._read(entry, rule, found)
+            line = self._read(entry, rule, found, alone=alone)
         except OrgRefused as refusal:
             answer = plan.meaning(refusal, route="rest", columns=())
             if not isinstance(answer, plan.GiveUp):
@@ -77,8 +81,11 @@ class ObjectReader:
         self._means.note(name, "reading", f"{why}; the object is read again")
         self._means.journal.record("again", object=name, fresh=True)
 
-    def _read(self, entry: ObjectEntry, rule: Rule | None, found: Found) -> LedgerLine:
+    def _read(
+        self, entry: ObjectEntry, rule: Rule | None, found: Found, *, alone: bool
+    ) -> LedgerLine:
         work = self._begin(entry, rule, self.description(entry.name, found.describe))
+        work.alone = alone
         line = self._rows(work, found)
         if not line.has_rows:
             self._abandon(work.name, work.reading, work.route)
@@ -108,6 +115,8 @@ class ObjectReader:
             found = NOTHING  # it speaks of another query, or a reading is under way
         if found.refusal is not None:
             answer = plan.meaning(found.refusal, route="rest", columns=work.columns)
+            if isinstance(answer, plan.NeedsFilter):
+                return self._by_parents(work, found.refusal)
             if isinstance(answer, plan.GiveUp):
                 return object_line.line(
                     work,
@@ -120,16 +129,42 @@ class ObjectReader:
                 )
         ahead = found.page
         before = self._count(work) if ahead is None else ahead.total_size
+        parts = work.rule is not None and work.rule.kind in ("private_folders", "versions")
         # An answer that holds all its rows is one look at the org: nothing can change within it.
         at_once = ahead is not None and ahead.next_path is None
         if fresh:
-            if before == 0 and (ahead is None or not ahead.records):
+            if before == 0 and not parts and (ahead is None or not ahead.records):
                 witness = "count_before" if ahead is None else "declared"
                 return object_line.line(work, "empty", rows=0, witnesses={witness: 0}, route="")
             work.route = self._route(work, before)
-            work.first = ahead if work.route == "rest" else None
-            at_once = at_once and work.first is not None
-        self._means.tally.object_started(entry.name, before)
+            if work.route == "filtered":
+                work.walk = walks.usable(walks.known(work.rule), work.description)
+                self._readings.insist_on_parents(work)
+            work.first = ahead if work.route in ("rest", "filtered") else None
+            at_once = at_once and work.first is not None and work.route == "rest"
+        return self._attempts(work, fresh=fresh, before=before, at_once=at_once)
+
+    def _by_parents(self, work: Work, refusal: OrgRefused) -> LedgerLine:
+        """The plain query was refused ahead: go on by the road of filters."""
+        work.route = "rest"
+        try:
+            self._readings.filter(work, refusal)
+        except GivenUp as given:
+            return object_line.line(
+                work,
+                given.answer.outcome,
+                rows=None,
+                reason=given.answer.reason,
+                evidence=str(refusal),
+                remedy=given.answer.remedy,
+                route="rest",
+            )
+        return self._attempts(work, fresh=True, before=None, at_once=False)
+
+    def _attempts(
+        self, work: Work, *, fresh: bool, before: int | None, at_once: bool
+    ) -> LedgerLine:
+        self._means.tally.object_started(work.name, before)
         spoilt = ""
         for attempt in range(_READINGS):
             try:
@@ -149,6 +184,9 @@ class ObjectReader:
                     evidence=str(given.refusal),
                     remedy=given.answer.remedy,
                 )
+            if work.route == "filtered":
+                work.gaps = gaps(self._means, work.name, work.reading)
+                return self._in_parts(work, totals, before)
             if at_once:
                 return self._finished(work, totals, None, None, "")
             after = self._count(work)
@@ -166,6 +204,15 @@ class ObjectReader:
             evidence=spoilt,
             remedy=plan.RUN_AGAIN,
         )
+
+    def _in_parts(self, work: Work, totals: Totals, least: int | None) -> LedgerLine:
+        """The line of what was read by filters: a plain query counts no more than they give."""
+        if least is None or totals.counted >= least:
+            return self._finished(work, totals, None, None, "")
+        after = self._count(work)
+        fewer = after is not None and after <= totals.counted
+        doubt = "" if fewer else object_line.doubt(totals, least, after)
+        return self._finished(work, totals, least, after, doubt)
 
     def description(self, name: str, ahead: bytes | None = None) -> Description:
         """The object's describe: from the archive if it is there, else `ahead` or what the org
@@ -188,7 +235,7 @@ class ObjectReader:
         else:
             columns, left_out = plan.columns_of(*describing.selectable(description))
             self._readings.described(entry.name, columns, left_out)
-        return Work(
+        work = Work(
             entry,
             rule,
             description,
@@ -197,9 +244,17 @@ class ObjectReader:
             reading=state["reading"],
             route=state["route"] or "",
         )
+        if work.route == "filtered":
+            made = made_list(self._means, work.name, work.reading)
+            work.walk = (
+                made[0] if made is not None else walks.usable(walks.known(rule), description)
+            )
+            if work.walk is None and (rule is None or rule.kind == "by_parent"):
+                work.route = ""  # stopped before its list was made: begin anew
+        return work
 
     def _count(self, work: Work) -> int | None:
-        if work.rule is not None and work.rule.kind == "uncounted":
+        if work.rule is not None and (work.rule.kind == "uncounted" or not work.rule.plain):
             return None
         try:
             return query.count(self._means.client, work.name)

@@ -19,7 +19,6 @@ _SETTLED = {
     "no_data": "no_data",
     "covered": "covered",
     "by_metadata": "not_exported",
-    "by_parent": "not_exported",
     "external": "not_exported",
 }
 REPORT_IT = (
@@ -34,10 +33,12 @@ NOT_NAMED = "not among the objects named by --objects"
 
 @dataclass(frozen=True)
 class Selection:
-    """Which objects the user wants. Empty `objects` means all."""
+    """Which objects the user wants. Empty `objects` means all; `external` objects are those whose
+    rows live in another system."""
 
     objects: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
+    external: bool = False
 
     def left_out(self, name: str) -> str | None:
         """Why an object is left out by the user's choice, or None."""
@@ -49,17 +50,18 @@ class Selection:
 
     def as_text(self) -> str:
         """A stable text by which two selections are compared."""
-        return f"objects={','.join(sorted(self.objects))};exclude={','.join(sorted(self.exclude))}"
+        named = f"objects={','.join(sorted(self.objects))};exclude={','.join(sorted(self.exclude))}"
+        return named + (";external" if self.external else "")
 
 
 def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> LedgerLine | None:
     """The ledger line of an object that is not to be read, or None when it is."""
-    if rule is not None and rule.kind in _SETTLED:
+    if rule is not None and _is_settled(rule, entry, selection):
         # Whatever the choice: what is by design not data cannot be left out by it.
         return LedgerLine(
             entry.name,
             entry.label,
-            _SETTLED[rule.kind],
+            _SETTLED.get(rule.kind, "not_exported"),
             reason=rule.reason,
             evidence=rule.source,
             remedy=rule.remedy,
@@ -86,6 +88,12 @@ def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> Ledg
     return None
 
 
+def _is_settled(rule: Rule, entry: ObjectEntry, selection: Selection) -> bool:
+    if rule.kind == "external":
+        return not (selection.external and entry.queryable)
+    return rule.kind in _SETTLED or (rule.kind == "by_parent" and not rule.field)
+
+
 def columns_of(
     selectable: Iterable[Field], left_out: Iterable[tuple[Field, str]]
 ) -> tuple[list[str], dict[str, str]]:
@@ -108,8 +116,11 @@ def route(
     uri_fits: bool,
     bulk_from_rows: int = BULK_FROM_ROWS,
 ) -> str:
-    """ "bulk" or "rest". `count` is None where the org would not count."""
-    if (rule is not None and rule.kind == "rest") or bulk_refuses is not None:
+    """ "bulk", "rest" or "filtered". `count` is None where the org would not count."""
+    kind = rule.kind if rule is not None else ""
+    if kind in ("private_folders", "versions") or (kind == "by_parent" and count is None):
+        return "filtered"
+    if kind in ("rest", "external") or bulk_refuses is not None:
         return "rest"
     if not uri_fits:
         return "bulk"
@@ -164,7 +175,15 @@ class GiveUp:
     remedy: str
 
 
-Answer = DropField | OtherRoute | Narrow | Afresh | GiveUp
+@dataclass(frozen=True)
+class NeedsFilter:
+    """The org gives its rows only to a query with a filter, which its words may name."""
+
+
+Answer = DropField | OtherRoute | Narrow | Afresh | GiveUp | NeedsFilter
+NO_ROAD = GiveUp(
+    "not_exported", "the org does not give all rows of this object to a plain query", REPORT_IT
+)
 
 _NO_COLUMN = re.compile(r"No such column '([A-Za-z0-9_]+)' on entity")
 _BULK_ONLY = ("not supported by the bulk api", "selecting compound data", "cannot serialize value")
@@ -204,6 +223,10 @@ def meaning(refusal: OrgRefused, *, route: str, columns: Sequence[str]) -> Answe
         return OtherRoute("bulk")
     if route == "bulk" and code in ("JOB_FAILED", "INVALIDJOB"):
         return OtherRoute("rest")
+    if route == "filtered" and (
+        code in ("EXCEEDED_ID_LIMIT", "QUERY_TOO_COMPLICATED") or refusal.status in (414, 431)
+    ):
+        return Narrow()
     if code == "INVALID_TYPE":
         return GiveUp(
             "not_exported",
@@ -216,15 +239,10 @@ def meaning(refusal: OrgRefused, *, route: str, columns: Sequence[str]) -> Answe
             "the org gives all rows of this object only to users with View All Data",
             "give the export user View All Data, then " + RUN_AGAIN,
         )
-    if any(t in text for t in _NEEDS_FILTER) or code in (
-        "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION",
-        "INVALID_TYPE_FOR_OPERATION",
-    ):
-        return GiveUp(
-            "not_exported",
-            "the org does not give all rows of this object to a plain query",
-            REPORT_IT,
-        )
+    if code == "INVALID_TYPE_FOR_OPERATION":
+        return NO_ROAD
+    if any(t in text for t in _NEEDS_FILTER) or code == "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION":
+        return NeedsFilter()
     return GiveUp("failed", "the org refused to give the rows", RUN_AGAIN)
 
 

@@ -8,17 +8,17 @@ is in the journal, so the same code begins, resumes and repeats.
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, Protocol
 
 from sfexit.archive import sealing
 from sfexit.errors import OrgRefused, Transient
-from sfexit.export import plan
+from sfexit.export import plan, walks
 from sfexit.export.bulk_road import BulkRoad
+from sfexit.export.filtered_road import FilteredRoad, made_list, ready
 from sfexit.export.means import Means
 from sfexit.export.rest_road import RestRoad
-from sfexit.export.work import VANISHED, GivenUp, Reread, Totals, Work
-from sfexit.salesforce import bulk, query
+from sfexit.export.work import VANISHED, GivenUp, NotYet, Reread, Totals, Work
+from sfexit.salesforce import bulk
 
 _SLICES = 512  # an object divided more often than this is not going to be read
 
@@ -33,13 +33,23 @@ class Road(Protocol):
         what ends the run.
         """
 
+    def more(self, work: Work) -> bool:
+        """Plan further slices now that all are done; False when there are none."""
+
+    def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
+        """Two conditions that together hold the rows of one; None: it cannot be divided."""
+
 
 class Readings:
     """Reads an object by the road of its `route`."""
 
     def __init__(self, means: Means) -> None:
         self._means = means
-        self._roads: dict[str, Road] = {"bulk": BulkRoad(means), "rest": RestRoad(means)}
+        self._roads: dict[str, Road] = {
+            "bulk": BulkRoad(means),
+            "rest": RestRoad(means),
+            "filtered": FilteredRoad(means),
+        }
 
     def described(self, name: str, columns: list[str], left_out: dict[str, str]) -> None:
         """Journal which columns the readings of an object have."""
@@ -105,6 +115,9 @@ class Readings:
             )
             work.route = answer.route
             self._new_reading(work)
+        elif isinstance(answer, plan.NeedsFilter):
+            self.filter(work, refusal)
+            self._new_reading(work)
         elif isinstance(answer, plan.Afresh):
             raise Reread(str(refusal)) from refusal
         elif isinstance(answer, plan.Narrow):
@@ -113,15 +126,49 @@ class Readings:
         else:
             raise GivenUp(answer, refusal) from refusal
 
+    def filter(self, work: Work, refusal: OrgRefused) -> None:
+        """Turn to the filtered road, or on it to the next way. Raises GivenUp, NotYet."""
+        if work.route == "filtered" and work.walk is not None and work.walk.operator == "IN":
+            work.walk = work.walk.one_by_one()
+        else:
+            walk = None
+            if work.route == "filtered" and work.walk is not None:
+                work.tried.add(work.walk.field)
+            elif work.rule is not None:
+                walk = walks.known(work.rule)
+            if walk is None:
+                walk = walks.guessed(
+                    work.description,
+                    refusal.reason,
+                    self._means.names.__contains__,
+                    tried=work.tried,
+                )
+            if walk is None:
+                raise GivenUp(plan.NO_ROAD, refusal) from refusal
+            work.walk = walk
+        self._means.note(
+            work.name, "route", f"{work.route} refused ({refusal}); asked by {work.walk.told} next"
+        )
+        work.route = "filtered"
+        self.insist_on_parents(work)
+
+    def insist_on_parents(self, work: Work) -> None:
+        """Raises NotYet while the rows that the object is asked by are not there."""
+        walk = work.walk
+        if walk is not None and not work.alone and not ready(self._means, walk, work.name):
+            raise NotYet(work.name)
+
     def _slices(self, work: Work) -> Totals:
         """Read every slice that is not done. A slice that is too much is divided."""
         while True:
             todo = self._means.journal.rows(
                 "SELECT * FROM slice WHERE object = ? AND reading = ? "
-                "AND state NOT IN ('done', 'split') ORDER BY slice",
+                "AND state NOT IN ('done', 'split') ORDER BY slice LIMIT 1",
                 (work.name, work.reading),
             )
             if not todo:
+                if self._roads[work.route].more(work):
+                    continue
                 break
             self._means.go_on()
             row = todo[0]
@@ -142,18 +189,16 @@ class Readings:
 
     def _divide(self, work: Work, number: int, condition: str, refusal: OrgRefused) -> bool:
         """Replace a slice by two halves of it; False when that is not possible."""
-        name = plan.date_field(work.description)
         [row] = self._means.journal.rows(
             "SELECT max(slice) AS last FROM slice WHERE object = ? AND reading = ?",
             (work.name, work.reading),
         )
-        if name is None or row["last"] + 2 > _SLICES:
+        if work.route != "filtered" and row["last"] + 2 > _SLICES:
             return False
-        oldest, newest = self._span(work.name, name)
-        both = plan.halves(condition, name, oldest=oldest, newest=newest)
+        both = self._roads[work.route].halves(work, condition)
         if both is None:
             return False
-        self._means.note(work.name, "slice", f"divided by {name}: {refusal}")
+        self._means.note(work.name, "slice", f"divided into {both[0]} and {both[1]}: {refusal}")
         place = (work.name, work.reading, number)
         [whole] = self._means.journal.rows(
             "SELECT job_id FROM slice WHERE object = ? AND reading = ? AND slice = ?", place
@@ -175,30 +220,34 @@ class Readings:
             sealing.drop_page(self._means.home, self._means.disk, page["path"])
         return True
 
-    def _span(self, object_name: str, field_name: str) -> tuple[datetime | None, datetime | None]:
-        """Oldest and newest value of a date field: hints for halving, never bounds."""
-        try:
-            page = query.first_page(
-                self._means.client,
-                f"SELECT MIN({field_name}) low, MAX({field_name}) high FROM {object_name}",  # noqa: S608
-            )
-        except (OrgRefused, Transient):
-            return None, None
-        record = page.records[0] if page.records else {}
-        return _moment(record.get("low")), _moment(record.get("high"))
+    def _parents(self, work: Work) -> int | None:
+        """How many parents were asked for: all on the list, or it is no reading."""
+        if work.walk is None:
+            return None
+        rows = self._means.journal.rows(
+            "SELECT condition FROM slice WHERE object = ? AND reading = ? AND state = 'done'",
+            (work.name, work.reading),
+        )
+        asked = walks.asked(row["condition"] for row in rows)
+        made = made_list(self._means, work.name, work.reading)
+        if made is None or made[1] != asked:
+            raise Reread("not every value of its parents was asked for")
+        return asked
 
     def _totals(self, work: Work) -> Totals:
         place = (work.name, work.reading)
         [pages] = self._means.journal.rows(
             "SELECT total(rows) AS counted, total(declared) AS declared, "
             "total(declared IS NULL) AS undeclared, "
-            "total(CASE WHEN page = 1 THEN total_size END) AS announced "
+            "total(CASE WHEN page = 1 THEN total_size END) AS announced, "
+            "total(page = 1 AND total_size IS NULL) AS unannounced "
             "FROM page WHERE object = ? AND reading = ?",
             place,
         )
         counted = int(pages["counted"])
         if work.route != "bulk":
-            return Totals(counted, int(pages["announced"]), None)
+            announced = None if pages["unannounced"] else int(pages["announced"])
+            return Totals(counted, announced, None, self._parents(work))
         [jobs] = self._means.journal.rows(
             "SELECT total(rows) AS told, total(rows IS NULL) AS untold FROM slice "
             "WHERE object = ? AND reading = ? AND state = 'done'",
@@ -209,11 +258,3 @@ class Readings:
             None if pages["undeclared"] else int(pages["declared"]),
             None if jobs["untold"] else int(jobs["told"]),
         )
-
-
-def _moment(text: Any) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    with suppress(ValueError):
-        return datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return None

@@ -19,6 +19,7 @@ from sfexit.export.one_object import ObjectReader
 from sfexit.export.page_audit import PageAudits
 from sfexit.export.scout import Found
 from sfexit.export.stage import Stage
+from sfexit.export.work import NotYet
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce.object_rules import rule_for
 
@@ -34,6 +35,8 @@ class Records(Stage):
         self._catalogue = catalogue
         self._reader = ObjectReader(means)
         self._audits = PageAudits(means, self._reader.reread)
+        self._waiting: dict[str, Found] = {}  # objects given by rows that are not there yet
+        self._alone = False
         self._first_error: BaseException | None = None
         self._error_lock = threading.Lock()
 
@@ -58,6 +61,11 @@ class Records(Stage):
         self.means.tally.planned(len(todo), hint or None)
         self.means.tally.phase("Reading records")
         later = self._round(todo, last=False)
+        while waiting := self._with_parents(later):
+            ready = self._round(waiting, last=False)
+            later = [*(one for one in later if one not in waiting), *ready]
+            if self._with_parents(later) == waiting:
+                self._alone = True  # they wait for each other, or for rows that do not come
         if later:
             self.means.tally.note(
                 f"{len(later)} objects met passing faults; they are tried once more"
@@ -69,6 +77,10 @@ class Records(Stage):
 
     def ledger(self, lines: tuple[LedgerLine, ...]) -> tuple[LedgerLine, ...]:
         return (*lines, *ledger_lines(self.means.journal))
+
+    def _with_parents(self, entries: list[ObjectEntry]) -> list[ObjectEntry]:
+        """Those that wait for the rows of others."""
+        return [entry for entry in entries if entry.name in self._waiting]
 
     def _describe_again(self) -> None:
         """Every object that was described before has its describe in the bag."""
@@ -134,7 +146,11 @@ class Records(Stage):
             return None
         try:
             try:
-                line = self._settle(entry) or self._reader.read(entry, found)
+                found = self._waiting.pop(entry.name, found)
+                line = self._settle(entry) or self._reader.read(entry, found, alone=self._alone)
+            except NotYet:
+                self._waiting[entry.name] = found
+                return None
             except Transient as fault:
                 if not last:
                     return None

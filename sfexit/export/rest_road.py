@@ -1,13 +1,15 @@
 """The REST road: a query and its pages, one after another."""
 
+# ruff: noqa: ARG002 (roads share their signatures)
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from sfexit.archive.page import PageFacts, PageWriter, csv_rows
 from sfexit.errors import OrgRefused
-from sfexit.export import plan, wide
+from sfexit.export import by_date, plan, wide
 from sfexit.export.means import Means
 from sfexit.export.pages import page_place, record_page
 from sfexit.export.rest_rows import RowShaper
@@ -33,29 +35,30 @@ class RestRoad:
         groups = self._groups(work, row["condition"])
         shaper = RowShaper(work.description, work.columns)
         ordinal = len(have)
-        while ordinal == 0 or path is not None:
+        begun = ordinal > 0
+        while not begun or path is not None:
             self._means.go_on()
-            if path is None and work.first is not None and not row["condition"]:
-                page, work.first = work.first, None
-                total = page.total_size
-            elif path is None:
-                page = query.first_page(
-                    self._means.client, plan.soql(work.name, groups[0], row["condition"])
-                )
+            if path is None:
+                text = self._soql(work, groups[0], row["condition"])
+                page = self._first_page(work, row, text)
                 total = page.total_size
             else:
                 page = query.next_page(self._means.client, path)
-            if page.total_size == 0 and ordinal == 0 and not page.records:
+            if page.total_size == 0 and not begun and not page.records:
                 return
-            records = page.records
+            begun = True
+            came = len(page.records)
+            records = self._kept(work, row, page.records)
             if len(groups) > 1:
                 try:
                     records = wide.completed(self._means.client, work.name, records, groups[1:])
                 except wide.RowsMoved as moved:
                     raise Reread(str(moved)) from moved
-            ordinal += 1
-            facts = self._page(work, number, ordinal, records, shaper, page, path, total)
-            got += facts.rows
+            got += came
+            if records or not came:
+                ordinal += 1
+                told = self._told_total(work, row, total)
+                self._page(work, number, ordinal, records, shaper, page, path, told)
             path = page.next_path
             if path is not None and path in seen:
                 raise Reread("the org repeats a result page")
@@ -63,8 +66,33 @@ class RestRoad:
         if got != total:
             raise Reread(f"the org announced {total:,} rows, but gave {got:,}")
 
+    def more(self, work: Work) -> bool:
+        """See `Road`."""
+        return False
+
+    def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
+        """See `Road`."""
+        return by_date.halves(self._means.client, work, condition)
+
+    # What another kind of query does in another way (the filtered road).
+
+    def _soql(self, work: Work, columns: Sequence[str], condition: str) -> str:
+        return plan.soql(work.name, columns, condition)
+
+    def _first_page(self, work: Work, row: Any, text: str) -> query.QueryPage:
+        if work.first is not None and not row["condition"]:
+            page, work.first = work.first, None
+            return page
+        return query.first_page(self._means.client, text)
+
+    def _kept(self, work: Work, row: Any, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return records
+
+    def _told_total(self, work: Work, row: Any, total: int | None) -> int | None:
+        return total
+
     def _groups(self, work: Work, condition: str) -> list[list[str]]:
-        text = plan.soql(work.name, work.columns, condition)
+        text = self._soql(work, work.columns, condition)
         if query.uri_length(self._means.client, text) <= query.URI_LIMIT:
             return [work.columns]
         if work.columns[0] != "Id":

@@ -9,6 +9,7 @@ from sfexit.archive.journal import Journal
 from sfexit.catalog import Description, ObjectEntry
 from sfexit.errors import OrgRefused
 from sfexit.export import plan
+from sfexit.export.walks import Walk
 from sfexit.salesforce import query
 from sfexit.salesforce.object_rules import Rule
 
@@ -28,6 +29,10 @@ class Work:
     route: str
     refused: set[str] = field(default_factory=set)  # routes that the org refused
     first: query.QueryPage | None = None  # the answer to its plain query, if it came ahead
+    walk: Walk | None = None  # by which values it is asked for, on the filtered road
+    tried: set[str] = field(default_factory=set)  # fields that were no good to ask by
+    alone: bool = False  # nothing else is left to wait for
+    gaps: list[str] = field(default_factory=list)  # what could not be asked for there
 
     @property
     def name(self) -> str:
@@ -41,10 +46,15 @@ class Totals:
     counted: int
     declared: int | None
     job_total: int | None
+    parents: int | None = None  # values that were asked for, on the filtered road
 
 
 class Reread(Exception):
     """The reading is spoilt; the reason is told to the user if it stays so."""
+
+
+class NotYet(Exception):
+    """The object is given only by the rows of others, and those are not there yet."""
 
 
 class GivenUp(Exception):

@@ -73,7 +73,8 @@ def _classify(
         rule = rule_for(ObjectEntry(name=name, label=label, queryable=False))
     if rule is not None and rule.kind in _OUTCOMES:
         return line(_OUTCOMES[rule.kind], rule.reason, "", rule.source)
-    if rule is not None and rule.kind in ("by_metadata", "by_parent", "external"):
+    unread = rule is not None and rule.kind == "by_parent" and not rule.field
+    if rule is not None and (rule.kind in ("by_metadata", "external") or unread):
         return line("not_exported", rule.reason, rule.remedy, rule.source)
     if tooling:
         return line(

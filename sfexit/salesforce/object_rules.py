@@ -18,7 +18,7 @@ from sfexit.catalog import ObjectEntry
 #: no_data          by design not data; the register of product section "Trust"
 #: covered          its content stands elsewhere in the bag
 #: by_metadata      its content belongs to the metadata
-#: by_parent        readable only through parent records
+#: by_parent        readable only by the values of a field: `field`, `operator`, `parents`
 #: external         rows live in another system
 #: rest             readable, but not by Bulk API 2.0
 #: uncounted        readable, but COUNT() is refused
@@ -47,6 +47,11 @@ class Rule:
     reason: str
     source: str
     remedy: str = ""
+    field: str = ""  # what to filter by, for `by_parent` and `versions`
+    operator: str = "IN"  # or "=": one value at a time
+    parents: tuple[str, ...] = ()  # where the values come from, as `sfexit.export.walks` has it
+    condition: str = ""  # what else each query asks for
+    plain: bool = True  # False: a query without the filter is a server error, so it is not tried
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,17 @@ def _group(raw: dict[str, Any]) -> _Group:
     if kind not in KINDS:
         raise ValueError(f"unknown kind of object rule: {kind}")
     return _Group(
-        rule=Rule(kind, raw["reason"], raw["source"], raw.get("remedy", "")),
+        rule=Rule(
+            kind,
+            raw["reason"],
+            raw["source"],
+            raw.get("remedy", ""),
+            raw.get("field", ""),
+            raw.get("operator", "IN"),
+            tuple(raw.get("parents", ())),
+            raw.get("condition", ""),
+            raw.get("plain", True),
+        ),
         objects=frozenset(raw.get("objects", ())),
         suffixes=tuple(raw.get("suffixes", ())),
         only_if_not_queryable=raw.get("only_if") == "not_queryable",

@@ -222,7 +222,8 @@ _SPECIAL: dict[str, str] = {
     "ServiceAppointment": "Address address",
     "ServiceTerritory": "Address address",
     "WorkOrder": "Address address",
-    "Announcement": "ParentId ref(CollaborationGroup) gen=nth:CollaborationGroup rel=\nFeedItemId ref(FeedItem)",
+    "Announcement": "ParentId ref(CollaborationGroup) gen=nth:CollaborationGroup rel=\n"
+    "FeedItemId ref(FeedItem)",
     "AppTabMember": "AppDefinitionId string(80)",
     "ApexTypeImplementor": "InterfaceName string(255)",
     "AuthSession": f"UsersId {_USER} rel=\nLoginType string(40)\nSourceIp string(39)",
@@ -244,8 +245,8 @@ _SPECIAL: dict[str, str] = {
     "EventBusSubscriber": "ExternalId string(18)\nTopic string(80)\nPosition int",
     "EventLogFile": "EventType string(40)\nLogDate datetime\nLogFile base64 required\n"
     "LogFileLength double(18,0) gen=body:double\nInterval string(40)",
-    "FeedAttachment": "FeedEntityId ref(FeedItem,FeedComment) gen=nth:FeedItem required rel=\nType picklist(generic)\n"
-    "RecordId string(18)",
+    "FeedAttachment": "FeedEntityId ref(FeedItem,FeedComment) gen=nth:FeedItem required rel=\n"
+    "Type picklist(generic)\nRecordId string(18)",
     "FeedItem": "ParentId ref(Account,Case,User) rel=Parent\nBody textarea(10000)\n"
     "RelatedRecordId ref(ContentVersion) rel=",
     "FieldHistoryArchive": "FieldHistoryType string(120)\nParentId string(18)\n"
@@ -253,8 +254,9 @@ _SPECIAL: dict[str, str] = {
     "FlexQueueItem": "JobType string(40)\nAsyncApexJobId string(18)\nJobPosition int",
     "FlowTestView": "FlowDefinitionViewId string(80)",
     "IconDefinition": "TabDefinitionId string(80)",
-    "KnowledgeArticleVersion": "KnowledgeArticleId ref(KnowledgeArticle)\n"
-    "PublishStatus picklist(publish_status)\nIsLatestVersion boolean\nTitle string(255)\n"
+    "KnowledgeArticleVersion": "KnowledgeArticleId ref(KnowledgeArticle) "
+    "gen=nth:KnowledgeArticle required\n"
+    "PublishStatus picklist(publish_status) required\nIsLatestVersion boolean\nTitle string(255)\n"
     "Language picklist(generic)",
     "ListViewChartInstance": "ListViewChartId string(18)\nSourceEntity string(40)",
     "MailmergeTemplate": "Name string(80)\nFilename string(255)\nBodyLength int gen=body:size\n"
@@ -266,7 +268,8 @@ _SPECIAL: dict[str, str] = {
     "RecordAction": "RecordId ref(Account,Case) required rel=Record",
     "RecordActionHistory": "ParentRecordId string(18) gen=copy:RecordAction.RecordId required\n"
     "LoggedTime datetime gen=when required\nRecordActionId string(18)",
-    "RecordRecommendation": "TargetSobjectType string(40) gen=const:Account required\nTargetId string(18)",
+    "RecordRecommendation": "TargetSobjectType string(40) gen=const:Account required\n"
+    "TargetId string(18)",
     "RelatedListColumnDefinition": "RelatedListDefinitionId string(80)",
     "RelatedListDefinition": "ParentEntityDefinitionId ref(EntityDefinition)",
     "RelationshipDomain": "FieldId string(80)\nChildSobjectId string(80)\n"
@@ -310,6 +313,8 @@ _ROWS = {
     "FiscalYearSettings": 1,
     "Folder": 6,
     "GroupMember": 9,
+    "KnowledgeArticle": 6,
+    "KnowledgeArticleVersion": 11,
     "ListView": 23,
     "LoginEvent": 12,
     "LoginHistory": 30,

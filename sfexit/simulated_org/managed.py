@@ -179,12 +179,13 @@ def _odd_kinds() -> list[SObject]:
             make(
                 "Knowledge__kav",
                 "ka1",
-                "KnowledgeArticleId ref(KnowledgeArticle) rel=\nOwnerId ref(User) required\n"
+                "KnowledgeArticleId ref(KnowledgeArticle) gen=nth:KnowledgeArticle required rel=\n"
+                "OwnerId ref(User) required\n"
                 "Title string(255) gen=subject name required\n"
                 "UrlName string(255) gen=seq:article-\n"
                 "Summary textarea(1000)\nArticleNumber string(10) gen=seq:0\n"
                 "PublishStatus picklist(publish_status) required\nIsLatestVersion boolean\n"
-                "VersionNumber int\nLanguage string(5) gen=const:en_US required\n"
+                "VersionNumber int\nLanguage string(5) gen=each:en_US,de,fr required\n"
                 "Answer__c textarea(131072) extra=richtextarea",
                 fixed=18,
                 flags=flags_of("cdlqrsvwy"),

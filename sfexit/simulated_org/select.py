@@ -461,7 +461,8 @@ def _choose_rows(s: Selection) -> None:
                     query.text, at, f"field '{source.field.name}' can not be sorted in a query call"
                 ),
             )
-    seen = s.org.row_check(s.sobject, query.scope)
+    filtered = [condition.path for condition in conjuncts(query.where)]
+    seen = s.org.row_check(s.sobject, query.scope, filtered)
     if query.where is None and seen is None and not changes.purged:
         natural = _natural(query)
         total = table.total(changes)

@@ -7,7 +7,7 @@ Note, Attachment, Report, User; SOAP API guide, Field Types).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -139,6 +139,15 @@ _ARTICLE_REFUSAL = Refusal(
 )
 
 
+def _is_article(name: str) -> bool:
+    return name.endswith("__kav") or name == "KnowledgeArticleVersion"
+
+
+def _asks_for_old_versions(filtered: Collection[str]) -> bool:
+    names = {one.lower() for one in filtered}
+    return "islatestversion" in names and bool(names & {"id", "knowledgearticleid"})
+
+
 class View:
     """The org as one user sees it; what statements are checked against."""
 
@@ -232,12 +241,17 @@ class View:
         sobject = self.sobject(table.sobject.name)
         if sobject is None:
             return False
-        check = self.row_check(sobject, "")
+        check = self.row_check(sobject, "", ("Id", "IsLatestVersion"))
         return check is None or check([row])[0]
 
-    def row_check(self, sobject: SObject, scope: str) -> Check | None:
-        """A test for the rows this user sees; None when they see them all."""
+    def row_check(
+        self, sobject: SObject, scope: str, filtered: Collection[str] = ()
+    ) -> Check | None:
+        """A test for the rows this user sees in a query with conditions on the fields
+        ``filtered``; None when they see them all."""
         tests = [t for t in self._tests(sobject, scope.lower()) if t is not None]
+        if _is_article(sobject.name) and not _asks_for_old_versions(filtered):
+            tests.append(self._current_versions(sobject.name))
         if not tests:
             return None
         return lambda rows: [all(t) for t in zip(*[test(rows) for test in tests], strict=True)]
@@ -264,7 +278,7 @@ class View:
             yield self._files(name)
         if name == "ContentDocumentLink" and not self.org.doubts.links_of_deleted_files:
             yield self._links_of_living_files()
-        if name.endswith("__kav") or name == "KnowledgeArticleVersion":
+        if _is_article(name):
             unseen = set()
             if not user.view_draft_articles:
                 unseen.add("Draft")
@@ -284,6 +298,13 @@ class View:
                 column, _, wanted = (part.strip() for part in rule.record_filter.partition("="))
                 wanted = wanted.strip("'\"")
                 yield self._equal(name, column, self.user_id if wanted == "$User.Id" else wanted)
+
+    def _current_versions(self, name: str) -> Check:
+        """Versions but the archived ones behind the latest: those are given only by article and
+        IsLatestVersion = false (SOQL guide, Knowledge Object Limits)."""
+        status = self._equal(name, "PublishStatus", "Archived")
+        older = self._equal(name, "IsLatestVersion", "false")
+        return lambda rows: [not (a and b) for a, b in zip(status(rows), older(rows), strict=True)]
 
     def _values(self, name: str, column: str, rows: Sequence[int]) -> list[Value]:
         table = self.tables.tables[name]

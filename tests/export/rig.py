@@ -180,6 +180,15 @@ class Rig:
         rows = [{k: v or "" for k, v in row.items()} for row in self.org.truth(name)]
         return sorted(rows, key=sorted_key)
 
+    def given(self, name: str) -> list[dict[str, str]]:
+        """The rows that the org gives to anybody: links of deleted files it does not (a doubt)."""
+        rows = self.truth(name)
+        if name != "ContentDocumentLink" or self.org.doubts.links_of_deleted_files:
+            return rows
+        files = self.truth("ContentDocument")
+        gone = {row["Id"] for row in files if row["IsDeleted"] == "true"}
+        return [row for row in rows if row["ContentDocumentId"] not in gone]
+
 
 def sorted_key(row: dict[str, str]) -> Any:
     return (row.get("Id", ""), sorted(row.items()))

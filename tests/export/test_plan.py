@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from sfexit.catalog import Description, Field, ObjectEntry
 from sfexit.errors import OrgRefused
 from sfexit.export import plan
-from sfexit.export.plan import Afresh, DropField, GiveUp, Narrow, OtherRoute, Selection
+from sfexit.export.plan import (
+    Afresh,
+    DropField,
+    GiveUp,
+    Narrow,
+    NeedsFilter,
+    OtherRoute,
+    Selection,
+)
 from sfexit.salesforce.object_rules import Rule
 
 
@@ -33,6 +41,12 @@ def rule(kind: str) -> Rule:
         ("rest", None, 5_000, False, "rest"),
         (None, "field X", 5_000, True, "rest"),
         ("uncounted", None, None, True, "bulk"),
+        ("by_parent", None, None, True, "filtered"),
+        ("by_parent", None, 5, True, "rest"),
+        ("by_parent", None, 5_000, True, "bulk"),
+        ("private_folders", None, 5, True, "filtered"),
+        ("versions", None, 5_000, True, "filtered"),
+        ("external", None, 5_000, True, "rest"),
     ],
 )
 def test_route(kind: Any, refuses: Any, count: Any, fits: bool, road: str) -> None:
@@ -58,7 +72,7 @@ def test_route(kind: Any, refuses: Any, count: Any, fits: bool, road: str) -> No
         (414, "", "too long", "rest", OtherRoute),
         (431, "", "too long", "rest", OtherRoute),
         (400, "INVALID_TYPE", "sObject type 'A' is not supported.", "bulk", GiveUp),
-        (400, "MALFORMED_QUERY", "Implementation restriction: filter", "rest", GiveUp),
+        (400, "MALFORMED_QUERY", "Implementation restriction: filter", "rest", NeedsFilter),
         (400, "API_ERROR", "whatever", "rest", GiveUp),
     ],
 )

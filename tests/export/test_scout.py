@@ -33,7 +33,7 @@ def assert_like_the_org(rig: Rig, result: Any) -> None:
     for line in lines.values():
         assert line.outcome != "failed", line
         if line.outcome == "exported":
-            assert archive_rows(bag, line.object) == rig.truth(line.object), line.object
+            assert archive_rows(bag, line.object) == rig.given(line.object), line.object
     assert rig.server.crashes == []
 
 

@@ -1,0 +1,297 @@
+"""Objects that are given only in parts: every row that can be given is in the archive."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from rig import Rig, archive_rows, journal_events, ledger_of, problems_of_bag, small_objects
+
+from sfexit.errors import Interrupted
+from sfexit.export.plan import Selection
+from sfexit.simulated_org.catalogue import standard_objects
+from sfexit.simulated_org.dependents import dependent_objects
+from sfexit.simulated_org.schema import Refusal, SObject, make
+from sfexit.simulated_org.visibility import SimulatedUser
+
+DEPENDENT = {one.name for one in dependent_objects()}
+FILES = {"ContentDocument", "ContentDocumentLink", "ContentVersion"}
+
+
+def catalogue(documents: int = 60, more: list[SObject] | None = None) -> list[SObject]:
+    named = {one.name: one for one in standard_objects()}
+    files = [replace(named[name], weight=0.0, fixed=documents, _index={}) for name in sorted(FILES)]
+    return [*small_objects(), *files, *(named[name] for name in sorted(DEPENDENT)), *(more or [])]
+
+
+@pytest.fixture
+def folders(make_rig: Callable[..., Rig]) -> Rig:
+    return make_rig(objects=catalogue())
+
+
+def given_links(rig: Rig) -> list[dict[str, str]]:
+    """Links of living files: those of deleted ones are given to nobody (a doubt's default)."""
+    links = rig.given("ContentDocumentLink")
+    assert 0 < len(links) < len(rig.truth("ContentDocumentLink"))
+    return links
+
+
+def bag_of(result: Any) -> Any:
+    assert result.bag is not None
+    assert problems_of_bag(result.bag.path) == []
+    return result.bag.path
+
+
+def test_every_row_that_its_parents_give(folders: Rig) -> None:
+    bag = bag_of(folders.run())
+    lines = ledger_of(bag)
+    for name in sorted(DEPENDENT):
+        assert archive_rows(bag, name) == folders.truth(name), name
+        assert lines[name].outcome == "exported" and not lines[name].incomplete, lines[name]
+    links = given_links(folders)
+    assert archive_rows(bag, "ContentDocumentLink") == links
+    line = lines["ContentDocumentLink"]
+    assert (line.route, line.rows) == ("filtered", len(links))
+    assert line.witnesses["parents"] == len(folders.truth("ContentDocument"))
+    assert "ContentDocumentId IN ContentDocument.Id" in line.evidence
+    assert lines["ContentFolderItem"].witnesses["parents"] == len(folders.truth("ContentFolder"))
+
+
+def test_folders_lie_in_folders_in_folders(folders: Rig) -> None:
+    truth = {row["Id"]: row["ParentContentFolderId"] for row in folders.truth("ContentFolder")}
+
+    def depth(one: str) -> int:
+        return 1 + depth(truth[one]) if truth[one] else 0
+
+    assert max(map(depth, truth)) >= 2
+
+
+def test_no_filter_where_the_org_asks_for_none(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(objects=catalogue(), query_all_files=True)
+    line = ledger_of(bag_of(rig.run()))["ContentDocumentLink"]
+    assert line.route == "rest"
+    assert line.rows == len(given_links(rig))
+
+
+def test_few_calls_for_many_parents(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(objects=catalogue(documents=4_000), rest_page_rows=2000, bulk_page_rows=5000)
+    result = rig.run(
+        selection=Selection(objects=frozenset({"ContentDocument", "ContentDocumentLink"}))
+    )
+    bag = bag_of(result)
+    assert archive_rows(bag, "ContentDocumentLink") == given_links(rig)
+    slices = [one for one in journal_events(bag) if one["event"] == "slice_done"]
+    filtered = [one for one in slices if one["object"] == "ContentDocumentLink" and one["slice"]]
+    assert 4_000 / 550 <= len(filtered) <= 4_000 / 350  # as many ids as fit into an address
+    assert result.calls < 40
+
+
+def test_parents_that_are_left_out_are_asked_for(folders: Rig) -> None:
+    choice = Selection(objects=frozenset({"ContentDocumentLink", "ContentFolderMember"}))
+    bag = bag_of(folders.run(selection=choice))
+    assert archive_rows(bag, "ContentDocumentLink") == given_links(folders)
+    assert {row["Id"] for row in archive_rows(bag, "ContentFolderMember")} < {
+        row["Id"] for row in folders.truth("ContentFolderMember")
+    }
+    line = ledger_of(bag)["ContentFolderMember"]
+    assert line.incomplete
+    assert "ContentFolderItem.Id" in line.reason
+
+
+@pytest.mark.parametrize("calls", range(12, 60, 6))
+def test_a_run_that_stops_anywhere_goes_on(make_rig: Callable[..., Rig], calls: int) -> None:
+    rig = make_rig(objects=catalogue(documents=1_700), rest_page_rows=300)
+    stop = threading.Event()
+    rig.org.after_calls(calls, stop.set)
+    try:
+        bag = bag_of(rig.run(stop=stop))
+    except Interrupted:
+        bag = bag_of(rig.run())
+    assert archive_rows(bag, "ContentDocumentLink") == given_links(rig)
+    for name in sorted(DEPENDENT):
+        assert archive_rows(bag, name) == rig.truth(name), name
+
+
+def test_a_list_that_was_lost_between_two_runs_is_made_again(make_rig: Callable[..., Rig]) -> None:
+    rig = make_rig(objects=catalogue(documents=1_700), rest_page_rows=300)
+    stop = threading.Event()
+
+    def cut() -> None:
+        if list((rig.root / "work/parents").glob("ContentDocumentLink.txt")):
+            stop.set()
+        else:
+            rig.org.after_calls(1, cut)
+
+    rig.org.after_calls(1, cut)
+    with pytest.raises(Interrupted):
+        rig.run(stop=stop)
+    (rig.root / "work/parents/ContentDocumentLink.txt").unlink()
+    bag = bag_of(rig.run())
+    assert archive_rows(bag, "ContentDocumentLink") == given_links(rig)
+    assert not (rig.root / "work/parents").exists()
+
+
+@pytest.mark.parametrize("kind", ["query_timeout", "operation_too_large"])
+def test_a_chunk_that_is_too_much_is_divided(make_rig: Callable[..., Rig], kind: str) -> None:
+    rig = make_rig(objects=catalogue(documents=900))
+    rig.fail(kind, "query", object="ContentDocumentLink", nth=2, times=5)
+    rig.fail("status", "composite", status=500, times=None, object="ContentDocumentLink")
+    bag = bag_of(rig.run(tuning=rig.tuning(scout=False)))
+    assert archive_rows(bag, "ContentDocumentLink") == given_links(rig)
+    divided = [one for one in journal_events(bag)
+               if one["event"] == "slice_split" and one["object"] == "ContentDocumentLink"
+               and one["slice"]]  # fmt: skip
+    assert divided
+
+
+# ---- what no rule knows --------------------------------------------------------------------------
+
+
+def stranger(
+    refusal: Refusal, fields: str = "ParentId ref(Memo__c) gen=nth:Memo__c required"
+) -> SObject:
+    return make("ZephyrLink", "zz0", fields, fixed=70, refusal=refusal)
+
+
+@pytest.mark.parametrize(
+    ("filters", "single"), [(("Id", "ParentId"), ()), ((), ("Id", "ParentId"))]
+)
+def test_an_object_of_next_year_is_asked_by_what_its_refusal_names(
+    make_rig: Callable[..., Rig], filters: tuple[str, ...], single: tuple[str, ...]
+) -> None:
+    words = "Implementation restriction: ZephyrLink requires a filter by Id or ParentId"
+    one = stranger(Refusal("MALFORMED_QUERY", words, filters, single))
+    rig = make_rig(objects=catalogue(more=[one]))
+    bag = bag_of(rig.run())
+    assert archive_rows(bag, "ZephyrLink") == rig.truth("ZephyrLink")
+    line = ledger_of(bag)["ZephyrLink"]
+    assert (line.outcome, line.route, line.incomplete) == ("exported", "filtered", False)
+    assert f"asked by ParentId {'IN' if filters else '='} Memo__c.Id" in line.evidence
+
+
+def test_rows_that_a_guess_cannot_reach_are_named(make_rig: Callable[..., Rig]) -> None:
+    words = "Implementation restriction: ZephyrLink requires a filter by ParentId"
+    one = stranger(
+        Refusal("MALFORMED_QUERY", words, ("ParentId",)), "ParentId ref(Memo__c)\nX__c string(9)"
+    )
+    rig = make_rig(objects=catalogue(more=[one]))
+    bag = bag_of(rig.run())
+    line = ledger_of(bag)["ZephyrLink"]
+    rows = archive_rows(bag, "ZephyrLink")
+    given = {row["Id"] for row in rig.truth("ZephyrLink") if row["ParentId"]}
+    assert {row["Id"] for row in rows} <= given
+    assert line.incomplete
+    assert "rows without ParentId" in line.reason
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        Refusal("MALFORMED_QUERY", "Implementation restriction: a filter nobody knows"),
+        Refusal("EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", "Getting all ZephyrLinks is unsupported"),
+        Refusal("BRAND_NEW_CODE", "Something that nobody has seen before"),
+        Refusal("MALFORMED_QUERY", "requires a filter by ParentId", ("Nothing",)),
+        Refusal("UNKNOWN_EXCEPTION", "ErrorId: 1 (2)", status=500),
+        Refusal("NOT_FOUND", "The requested resource does not exist", status=404),
+    ],
+)
+def test_what_is_truly_impossible_is_named(make_rig: Callable[..., Rig], refusal: Refusal) -> None:
+    rig = make_rig(objects=catalogue(more=[stranger(refusal)]))
+    bag = bag_of(rig.run())
+    line = ledger_of(bag)["ZephyrLink"]
+    assert line.outcome in ("not_exported", "failed")
+    assert line.reason and line.evidence and line.remedy
+    assert refusal.message.split()[0] in line.evidence
+    assert archive_rows(bag, "ContentFolderItem") == rig.truth("ContentFolderItem")
+
+
+def test_rules_that_are_wrong_do_not_end_in_silence(make_rig: Callable[..., Rig]) -> None:
+    """The org wants another field than the rule knows: the road changes, or the line says so."""
+    objects = [
+        replace(one, refusal=Refusal("MALFORMED_QUERY", "requires a filter by CommentBody",
+                                     ("CommentBody",)), _index={})
+        if one.name == "IdeaComment" else one
+        for one in catalogue()
+    ]  # fmt: skip
+    rig = make_rig(objects=objects)
+    line = ledger_of(bag_of(rig.run()))["IdeaComment"]
+    assert line.outcome == "not_exported"
+    assert "requires a filter by CommentBody" in line.evidence
+
+
+# ---- folders of one's own, articles --------------------------------------------------------------
+
+
+def full(names: set[str], **strange: Any) -> list[SObject]:
+    from sfexit.simulated_org.org import shaped
+    from sfexit.simulated_org.strange import Strange
+
+    found = [one for one in Strange(**strange).applied(shaped("full")) if one.name in names]
+    assert {one.name for one in found} == names
+    return found
+
+
+@pytest.fixture
+def private(make_rig: Callable[..., Rig]) -> Rig:
+    names = {"Report", "Dashboard", "Folder"}
+    return make_rig(objects=[*small_objects(), *full(names, private_reports=True)])
+
+
+def test_reports_in_private_folders(private: Rig) -> None:
+    bag = bag_of(private.run())
+    hidden = private.org.private_folders()
+    assert hidden
+    for name in ("Report", "Dashboard"):
+        assert archive_rows(bag, name) == private.truth(name)
+        line = ledger_of(bag)[name]
+        assert (line.outcome, line.route) == ("exported", "filtered")
+        assert not line.incomplete
+
+
+def test_private_folders_stay_shut_without_the_permission(private: Rig) -> None:
+    user = SimulatedUser("Exporter", manage_private_reports=False)
+    private.environment["SFEXIT_ACCESS_TOKEN"] = private.org.sign_in(user)
+    bag = bag_of(private.run())
+    hidden = private.org.private_folders()
+    shown = [row for row in private.truth("Report") if row["OwnerId"] not in hidden]
+    assert archive_rows(bag, "Report") == shown
+
+
+def test_articles_of_every_status_language_and_age(make_rig: Callable[..., Rig]) -> None:
+    names = {"KnowledgeArticle", "KnowledgeArticleVersion", "Knowledge__kav"}
+    rig = make_rig(objects=[*small_objects(), *full(names)], rest_page_rows=5)
+    bag = bag_of(rig.run())
+    for name in sorted(names):
+        assert archive_rows(bag, name) == rig.truth(name), name
+        assert not ledger_of(bag)[name].incomplete
+    rows = archive_rows(bag, "Knowledge__kav")
+    assert {row["PublishStatus"] for row in rows} == {"Draft", "Online", "Archived"}
+    assert any(r["PublishStatus"] == "Archived" and r["IsLatestVersion"] == "false" for r in rows)
+    assert len({row["Language"] for row in rows}) == 3
+
+
+@pytest.mark.parametrize("calls", range(14, 40, 4))
+def test_articles_after_a_stop(make_rig: Callable[..., Rig], calls: int) -> None:
+    names = {"KnowledgeArticle", "Knowledge__kav"}
+    rig = make_rig(objects=[*small_objects(), *full(names)], rest_page_rows=3)
+    stop = threading.Event()
+    rig.org.after_calls(calls, stop.set)
+    try:
+        bag = bag_of(rig.run(stop=stop))
+    except Interrupted:
+        bag = bag_of(rig.run())
+    assert archive_rows(bag, "Knowledge__kav") == rig.truth("Knowledge__kav")
+
+
+def test_external_objects_only_on_demand(make_rig: Callable[..., Rig]) -> None:
+    names = {"Remote__x"}
+    rig = make_rig(objects=[*small_objects(), *full(names)])
+    line = ledger_of(bag_of(rig.run()))["Remote__x"]
+    assert (line.outcome, line.rows) == ("not_exported", None)
+    assert "--external" in line.remedy
+    bag = bag_of(rig.run(anew=True, selection=Selection(external=True)))
+    assert archive_rows(bag, "Remote__x") == rig.truth("Remote__x")
+    assert ledger_of(bag)["Remote__x"].outcome == "exported"
