@@ -80,7 +80,7 @@ def _rehearse(home: Path, rows: int) -> ExportResult:
     from sfexit.simulated_org import Fault, FaultPlan, SimulatedOrg, serve
 
     _say("1. A made-up company starts its own Salesforce on this machine")
-    org = SimulatedOrg(seed=_SEED, rows=rows, bulk_page_rows=500)
+    org = SimulatedOrg(seed=_SEED, rows=rows, bulk_page_rows=500, query_all_files=True)
     # Two passing faults of real life: an answer cut short in a way that HTTP libraries do not
     # notice, and a server that is busy.
     faults = FaultPlan(

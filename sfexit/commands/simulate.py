@@ -84,7 +84,7 @@ def command(
     from sfexit.commands._signals import stopping
     from sfexit.simulated_org import REAL, Pace, SimulatedOrg, serve
 
-    org = SimulatedOrg(seed=seed, rows=rows, shape=shape)
+    org = SimulatedOrg(seed=seed, rows=rows, shape=shape, query_all_files=True)
     with ExitStack() as stack:
         context, bundle = None, None
         if tls:
