@@ -574,16 +574,23 @@ class _Offline:
         self.passed("schema", f"{len(self.told.resources)} descriptions")
 
     def check_bodies(self, folder: Path) -> None:
-        assert self.bodies is not None
+        if self.bodies is None:
+            self.unmade("files", "no file could be read, since the manifest is missing")
+            return
         writer = RunWriter(folder / "index.ids")
         (folder / "index.ids").unlink(missing_ok=True)
         lines = check_index(self.bag, self.told.files, self.bodies, writer, self.found)
         writer.flush()
         self.runs += writer.runs
+        self.bodies.close()
         (folder / "bodies.db").unlink(missing_ok=True)
         self.passed("files", f"{lines:,} lines of {FILES}")
 
     def check_ids(self, folder: Path) -> None:
+        if self.manifest is None:
+            for check in ("ids", "lookups"):
+                self.unmade(check, "no row could be read, since the manifest is missing")
+            return
         runs = Runs(folder, self.runs)
         try:
             self.relations = lookups.sweep(runs, self.told, self.cascading, {}, self.found)
