@@ -39,6 +39,9 @@ ORGANIZATION = "data/org/organization.json"
 IDENTITY = "data/org/identity.json"
 LIMITS = "data/org/limits.json"
 SIGHT = "data/org/sight.json"
+METADATA_LIST = "data/metadata/listed.json.gz"
+METADATA_INDEX = "data/metadata/index.csv"
+METADATA_PACKAGES = "data/metadata/packages"
 
 PART_SUFFIX = ".part"
 

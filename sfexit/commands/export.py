@@ -132,4 +132,4 @@ def command(
     if not quiet:
         for line in report.summary(result):
             click.echo(line, err=True)
-    return _exit.INCOMPLETE if result.incomplete else _exit.DONE
+    return _exit.DONE if result.complete else _exit.INCOMPLETE

@@ -32,6 +32,7 @@ class Tuning:
     page_csv_bytes: int = LIMIT_CSV_BYTES  # a page that unpacks to more is refused
     bulk_from_rows: int = plan.BULK_FROM_ROWS
     scout: bool = True  # look ahead by composite requests
+    metadata_weight: int = 5_000  # about as many files in a retrieve
     job_stuck_seconds: float = bulk.STUCK_AFTER_SECONDS
     clock: Callable[[], float] = time.monotonic
 

@@ -18,7 +18,7 @@ BULK_FROM_ROWS = 2_000
 _SETTLED = {
     "no_data": "no_data",
     "covered": "covered",
-    "by_metadata": "not_exported",
+    "by_metadata": "covered",
     "external": "not_exported",
 }
 REPORT_IT = (

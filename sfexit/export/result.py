@@ -12,6 +12,7 @@ from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.sealing import SealedBag
 from sfexit.errors import ArchiveProblem
+from sfexit.export.metadata.index import Summary, summary
 from sfexit.preflight import Sight
 
 
@@ -32,6 +33,12 @@ class ExportResult:
     set_aside: tuple[str, ...]
     already_sealed: bool = False
     sight: Sight | None = None  # None: a bag from before there was a look
+    metadata: Summary | None = None  # None: a bag from before metadata were taken
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing that may be data is missing."""
+        return not self.incomplete and not (self.metadata and self.metadata.incomplete)
 
     @property
     def incomplete(self) -> tuple[LedgerLine, ...]:
@@ -74,7 +81,17 @@ def already_sealed(
         set_aside=(),
         already_sealed=True,
         sight=_sight_of(bag),
+        metadata=_metadata_of(bag),
     )
+
+
+def _metadata_of(bag: Path) -> Summary | None:
+    """The figures of the sealed bag's index of metadata; None when it has none."""
+    try:
+        with (bag / layout.METADATA_INDEX).open(encoding="utf-8", newline="") as handle:
+            return summary(csv.DictReader(handle))
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def _sight_of(bag: Path) -> Sight | None:

@@ -20,6 +20,7 @@ from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
 from sfexit.export.hidden import Looking, LookingCloser
 from sfexit.export.means import Means, Tuning
+from sfexit.export.metadata.stage import Metadata
 from sfexit.export.organization import Organization
 from sfexit.export.plan import Selection
 from sfexit.export.records import Records
@@ -150,7 +151,8 @@ def _run(
     records = Records(means, objects)
     closer = LookingCloser(means, looking, records.description)
     # In the order of a run. What else an export takes stands between the records and the last look.
-    stages: list[Stage] = [objects, organization, looking, records, closer]
+    metadata = Metadata(means)
+    stages: list[Stage] = [objects, organization, looking, records, metadata, closer]
 
     if resumed:
         for stage in stages:
@@ -182,6 +184,7 @@ def _run(
         resumed=resumed,
         set_aside=tuple(strangers),
         sight=looking.sight,
+        metadata=metadata.summary,
     )
 
 

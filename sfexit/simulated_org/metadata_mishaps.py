@@ -80,11 +80,12 @@ def _duplicate(packed: bytes) -> bytes:
 def _bomb(packed: bytes) -> bytes:
     """Some 700 MB of zeros in less than a megabyte."""
     out = io.BytesIO(packed)
-    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED) as archive:
+    zeros = bytes(10_000_000)
+    with zipfile.ZipFile(out, "a", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         for n in range(7):
             with archive.open(f"staticresources/Zeros{n}.resource", "w") as entry:
-                for _ in range(100):
-                    entry.write(bytes(1_000_000))
+                for _ in range(10):
+                    entry.write(zeros)
     return out.getvalue()
 
 
