@@ -228,7 +228,9 @@ def _applies(
     if one.kind == HARMFUL:
         return one.state == HELD
     if one.kind == MODIFY:
-        return any(may_have_rows(name, rows) for name in one.objects if name in present)
+        return not one.objects or any(
+            may_have_rows(name, rows) for name in one.objects if name in present
+        )
     if any(spot.permission == one.label for spot in found.spots):
         return True
     if one.api_name in ("ViewDraftArticles", "ViewArchivedArticles"):

@@ -62,6 +62,10 @@ NEEDS: tuple[Need, ...] = (
          ALWAYS, "Tooling API guide, EntityDefinition; REST API guide, Record Count"),
     Need("ViewRoles", "View Roles and Role Hierarchy", "roles", ("UserRole",), ALWAYS,
          "Object Reference, UserRole"),
+    # There is no right that only reads metadata by this API.
+    Need("ModifyMetadata", "Modify Metadata Through Metadata API Functions",
+         "the org's configuration, formulas and code among it, by the Metadata API", (), MODIFY,
+         "Metadata API guide, retrieve(); or Modify All Data"),
     Need("MonitorLoginHistory", "Monitor Login History", "sign-ins of others", ("LoginHistory",),
          WHERE_FOUND, "Object Reference, LoginHistory"),
     Need("ViewEventLogFiles", "View Event Log Files", "event log files", ("EventLogFile",),

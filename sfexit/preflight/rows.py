@@ -85,6 +85,15 @@ def _by_permission(
                 CERTAIN,
             )
         )
+    if states["ModifyAllData"] != HELD:
+        spot(
+            "metadata_hidden",
+            "ModifyMetadata",
+            "the org's configuration (metadata) cannot be retrieved",
+            "",
+            "give the user Modify Metadata Through Metadata API Functions (or Modify All Data) for "
+            "the days of the export; it lets its holder change the configuration",
+        )
     for name in _PRIVATE_REPORTS:
         if name in names and may_have_rows(name, rows):
             spot(

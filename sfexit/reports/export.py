@@ -9,6 +9,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from sfexit.archive.ledger import LedgerLine
+from sfexit.export.metadata.index import Summary
 from sfexit.export.result import ExportResult
 from sfexit.preflight import BlindSpot, Sight, annotate
 from sfexit.preflight.sight import HELD, UNKNOWN
@@ -38,7 +39,7 @@ def document(result: ExportResult) -> dict[str, Any]:
         "home": str(result.home),
         "organization_id": result.organization_id,
         "organization": result.organization,
-        "complete": not result.incomplete,
+        "complete": result.complete,
         "already_sealed": result.already_sealed,
         "resumed": result.resumed,
         "bag": None
@@ -72,7 +73,24 @@ def document(result: ExportResult) -> dict[str, Any]:
             }
             for line in result.incomplete
         ],
+        "metadata": _metadata(result.metadata),
         "sight": _sight(result.sight),
+    }
+
+
+def _metadata(found: Summary | None) -> dict[str, Any] | None:
+    """Components by outcome, and what is missing; data/metadata/index.csv has each of them."""
+    if found is None:
+        return None
+    return {
+        "outcomes": found.outcomes,
+        "types": found.types,
+        "managed": found.managed,
+        "incomplete": found.incomplete,
+        "gaps": [
+            {"reason": reason, "example": example, "components": count}
+            for reason, example, count in found.gaps[:_SHOWN]
+        ],
     }
 
 
@@ -97,7 +115,7 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     """The result for an administrator: what is missing and what to do first, then the figures."""
     spots = result.sight.blind_spots if result.sight is not None else ()
     gaps = [line for line in result.incomplete if not _told_above(line, result.sight)]
-    if result.incomplete:
+    if not result.complete:
         yield "INCOMPLETE: the archive is sealed, but something that may be data is not in it."
     else:
         yield "COMPLETE: everything that the org showed this user is in the archive."
@@ -108,6 +126,9 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     if gaps:
         yield from _gaps(gaps, width)
         yield ""
+    if result.metadata is not None and result.metadata.incomplete:
+        yield from _metadata_gaps(result.metadata, width)
+        yield ""
     outcomes = Counter(line.outcome for line in result.lines)
     told = ", ".join(f"{outcomes[word]:,} {_WORDS[word]}" for word in _WORDS if outcomes[word])
     rows = sum(line.rows or 0 for line in result.lines)
@@ -115,6 +136,8 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     yield f"Org       {organization} ({result.organization_id})"
     yield f"Objects   {len(result.lines):,}: {told}"
     yield f"Rows      {rows:,}, deleted and archived ones included"
+    if result.metadata is not None:
+        yield f"Metadata  {_metadata_line(result.metadata)}"
     if result.bag is not None:
         bag = result.bag
         yield f"Archive   {bag.path} ({bag.payload_files:,} files, {_size(bag.payload_bytes)})"
@@ -188,6 +211,26 @@ def _gaps(lines: Iterable[LedgerLine], width: int) -> Iterator[str]:
         yield from _wrapped(f"do    {printable(remedy, 400)}", width)
     if len(ordered) > _SHOWN:
         yield f"and {len(ordered) - _SHOWN} more reasons: see data/ledger.csv in the archive"
+
+
+def _metadata_line(found: Summary) -> str:
+    there = sum(found.outcomes.get(word, 0) for word in ("retrieved", "hidden", "partly"))
+    told = f"{there:,} components of {found.types:,} types"
+    if found.outcomes.get("hidden"):
+        told += f", of {found.outcomes['hidden']:,} the vendor hides the code"
+    if found.incomplete:
+        told += f"; {found.incomplete:,} gaps"
+    return told
+
+
+def _metadata_gaps(found: Summary, width: int) -> Iterator[str]:
+    yield "Missing of the org's configuration (metadata)"
+    for reason, example, count in found.gaps[:_SHOWN]:
+        more = f" and {count - 1:,} more" if count > 1 else ""
+        yield from _wrapped(f"   {printable(example, 120)}{more}: {printable(reason, 300)}", width)
+    if len(found.gaps) > _SHOWN:
+        yield f"   and {len(found.gaps) - _SHOWN} more reasons"
+    yield from _wrapped("do    data/metadata/index.csv in the archive names each of them", width)
 
 
 def _urgency(outcome: str) -> int:

@@ -13,6 +13,7 @@ import hashlib
 import io
 import json
 import struct
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,22 @@ def csv_bytes(rows: list[list[str]]) -> bytes:
     return out.getvalue().encode("utf-8")
 
 
+METADATA = [
+    ["type", "full_name", "packages", "managed", "outcome", "files", "bytes", "reason"],
+    ["Flow", "A", "0001", "false", "retrieved", "1", "7", ""],
+    ["Layout", "*", "", "false", "failed", "", "", "the org would not list it"],
+]
+
+
+def zipped(*files: tuple[str | zipfile.ZipInfo, bytes]) -> bytes:
+    """A ZIP with these files."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files:
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
 def packed(data: bytes, level: int = 6) -> bytes:
     return gzip.compress(data, level, mtime=0)
 
@@ -246,6 +263,10 @@ def make(bag: Path, plan: Plan | None = None, key: Ed25519PrivateKey = KEY) -> P
         "data/evidence/notes.csv": csv_bytes([["at", "object", "kind", "text"]]),
         "data/evidence/run.json": as_json({"schema": "sfexit-run/1"}),
         "data/evidence/journal.jsonl": journal("begun", "page", "sealing"),
+        "data/metadata/index.csv": csv_bytes(METADATA),
+        "data/metadata/packages/0001.json": as_json({"outcome": "retrieved"}),
+        "data/metadata/packages/0001.zip": zipped(("flows/A.flow", b"<Flow/>")),
+        "data/metadata/packages/0002.json": as_json({"outcome": "failed"}),
     }
     for path, data in files.items():
         write(bag / path, data)

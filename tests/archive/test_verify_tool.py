@@ -7,8 +7,10 @@ import gzip
 import importlib.util
 import json
 import shutil
+import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import sample_bag as sample
 
 PAGE_1, PAGE_2 = sample.page_name("Account", 1), sample.page_name("Account", 2)
 SEAL = "seal/tagmanifest-sha256.txt"
+ZIP = "data/metadata/packages/0001.zip"
 
 
 def _load() -> Any:
@@ -57,6 +60,12 @@ def flip(path: Path, at: int | None = None) -> None:
     data = bytearray(path.read_bytes())
     data[len(data) // 2 if at is None else at] ^= 0x01
     path.write_bytes(data)
+
+
+def zip_link(name: str) -> zipfile.ZipInfo:
+    entry = zipfile.ZipInfo(name)
+    entry.create_system, entry.external_attr = 3, (stat.S_IFLNK | 0o777) << 16
+    return entry
 
 
 def edit_csv(path: Path, old: str, new: str) -> None:
@@ -320,6 +329,24 @@ CASES: list[tuple[str, Damage, list[str]]] = [
     ("sobjects.json no JSON", then_reseal(
         lambda b: sample.write(b / "data/schema/sobjects.json.gz", sample.packed(b"[" * 100_000))),
      ["data/schema/sobjects.json.gz: cannot be read"]),
+    ("ZIP of metadata cut", then_reseal(
+        lambda b: sample.write(b / ZIP, (b / ZIP).read_bytes()[:60])), [f"{ZIP}: is no whole ZIP"]),
+    ("ZIP of metadata leads out", then_reseal(
+        lambda b: sample.write(b / ZIP, sample.zipped(("../x", b"x")))),
+     [f"{ZIP}: has an entry that must not be unpacked"]),
+    ("ZIP of metadata holds a link", then_reseal(
+        lambda b: sample.write(b / ZIP, sample.zipped((zip_link("flows/A.flow"), b"/etc/passwd")))),
+     [f"{ZIP}: has an entry that must not be unpacked"]),
+    ("ZIP of metadata lost", then_reseal(lambda b: (b / ZIP).unlink()),
+     [f"{ZIP}: lacks its ZIP", "data/metadata/index.csv: names the package 0001"]),
+    ("what the org said of metadata lost", then_reseal(
+        lambda b: (b / ZIP).with_suffix(".json").unlink()), [f"{ZIP}: lacks what the org said"]),
+    ("metadata whitewashed", then_reseal(
+        lambda b: edit_csv(b / "data/metadata/index.csv", "failed", "retrieved")),
+     ["data/metadata/index.csv: Layout *: retrieved and packages disagree"]),
+    ("metadata of unknown outcome", then_reseal(
+        lambda b: edit_csv(b / "data/metadata/index.csv", "failed", "fine")),
+     ["data/metadata/index.csv: nobody knows the outcome"]),
     ("unknown format", lambda b: edit_csv(b / "bag-info.txt", "archive/1", "archive/2"),
      ["bag-info.txt: names a format"]),
 ]  # fmt: skip

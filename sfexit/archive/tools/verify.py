@@ -35,8 +35,10 @@ import io
 import json
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +47,9 @@ from typing import Any
 TAGMANIFEST, MANIFEST, INFO = "tagmanifest-sha256.txt", "manifest-sha256.txt", "bag-info.txt"
 PACKAGE, LEDGER, PAGES = "data/datapackage.json", "data/ledger.csv", "data/evidence/pages.csv"
 SOBJECTS, JOURNAL = "data/schema/sobjects.json.gz", "data/evidence/journal.jsonl"
+METADATA, PACKAGES = "data/metadata/index.csv", "data/metadata/packages/"
+COMPONENTS = ("retrieved", "hidden", "partly", "missing", "failed", "left_out")
+UNPACKED = 629_145_600  # bytes that one package of metadata unpacks to at most
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 WITH_ROWS = ("exported", "failed")  # a failed reading keeps the rows that did come
 OUTCOMES = ("exported", "empty", "covered", "no_data", "not_exported", "failed")
@@ -272,6 +277,7 @@ class Check:
         self.attempt(SOBJECTS, self.compare_sobjects)
         self.attempt(PAGES, self.read_pages)
         self.attempt(JOURNAL, self.check_journal)
+        self.attempt(METADATA, self.check_metadata)
         self.attempt(PACKAGE, self.check_tables)
         self.read_the_rest()
         self.compare_digests()
@@ -436,6 +442,64 @@ class Check:
             if event["prev"] != before or event["seq"] != at or line[-1:] != b"\n":
                 raise Damage(f"the chain is broken at line {at}")
             before = hashlib.sha256(line[:-1]).hexdigest()
+
+    # --- the metadata
+
+    def check_metadata(self) -> None:
+        if METADATA not in self.on_disk:
+            return  # an archive from before metadata were kept
+        retrieved, named = set(), set()
+        for path in sorted(self.on_disk):
+            if path.startswith(PACKAGES) and path.endswith(".json"):
+                told = self.attempt(path, lambda path=path: json.loads(self.content(path)))
+                if isinstance(told, dict) and told.get("outcome") == "retrieved":
+                    retrieved.add(path[len(PACKAGES) : -5])
+        zips = {
+            p[len(PACKAGES) : -4] for p in self.on_disk if re.fullmatch(PACKAGES + r".*\.zip", p)
+        }
+        for name in retrieved ^ zips:
+            lacks = "its ZIP" if name in retrieved else "what the org said of it"
+            self.find(f"{PACKAGES}{name}.zip", f"lacks {lacks}")
+        seen: set[tuple[str, str]] = set()
+        for line in self.table(METADATA, "type full_name packages managed outcome"):
+            key, packages = (line["type"], line["full_name"]), line["packages"].split()
+            if key in seen:
+                self.find(METADATA, f"{' '.join(key)} stands twice")
+            seen.add(key)
+            named.update(packages)
+            if line["outcome"] not in COMPONENTS:
+                self.find(METADATA, f"nobody knows the outcome {line['outcome']!r}")
+            if (line["outcome"] in ("retrieved", "hidden", "partly")) != bool(packages):
+                self.find(METADATA, f"{' '.join(key)}: {line['outcome']} and packages disagree")
+        for name in named - zips:
+            self.find(METADATA, f"names the package {name}, which is not there")
+        for name in sorted(zips) if not self.options.quick else ():
+            self.attempt(f"{PACKAGES}{name}.zip", self.check_zip, f"{PACKAGES}{name}.zip")
+
+    def check_zip(self, path: str) -> None:
+        """A ZIP must be whole, and safe for whoever unpacks it."""
+        try:
+            with zipfile.ZipFile(self.bag / path) as archive:
+                entries, seen = archive.infolist(), set()
+                if sum(entry.file_size for entry in entries) > UNPACKED:
+                    raise Damage("unpacks to more than Salesforce ever sends")
+                for entry in entries:
+                    name, kind = entry.orig_filename, stat.S_IFMT(entry.external_attr >> 16)
+                    if (
+                        {".", ".."} & set(name.split("/"))
+                        or re.match(r"/|[A-Za-z]:", name)
+                        or re.search(r"[\x00-\x1f\\]", name)
+                        or kind not in (0, stat.S_IFREG, stat.S_IFDIR)
+                        or entry.flag_bits & 1
+                        or name.rstrip("/") in seen
+                    ):
+                        raise Damage(f"has an entry that must not be unpacked: {name!r:.100}")
+                    seen.add(name.rstrip("/"))
+                    with archive.open(entry) as content:
+                        while content.read(STEP):
+                            pass
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+            raise Damage(f"is no whole ZIP ({error})") from error
 
     # --- the tables
 
