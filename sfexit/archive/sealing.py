@@ -169,7 +169,8 @@ def _is_page_of_ours(journal: Journal, relative: str) -> bool:
     shape = r"data/records/([A-Za-z0-9_~]+)/\1\.g[0-9]{3,}\.s[0-9]{4,}\.p[0-9]{6,}\.csv\.gz"
     schema = r"data/schema/objects/[A-Za-z0-9_~]+\.json\.gz"
     metadata = r"data/metadata/(packages/[0-9]+(\.[12])*\.(zip|json)|listed\.json\.gz|index\.csv)"
-    return any(re.fullmatch(known, relative) for known in (shape, schema, metadata))
+    words = r"data/schema/(dictionary\.(csv|html)|filled\.json\.gz)"
+    return any(re.fullmatch(known, relative) for known in (shape, schema, metadata, words))
 
 
 def _set_aside(home: HomeLayout, disk: Disk, path: Path, relative: str) -> None:

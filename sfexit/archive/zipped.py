@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -24,6 +25,7 @@ MOST_FILES = 40_000
 _DRIVE = re.compile(r"[A-Za-z]:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _READ_BYTES = 1 << 18
+_END = struct.Struct("<4s4H2LH")  # of the central directory (APPNOTE 4.3.16)
 _PLAIN_TYPES = (0, stat.S_IFREG, stat.S_IFDIR)
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
@@ -121,10 +123,33 @@ def _insist_on_order(path: Path, archive: zipfile.ZipFile, found: list[zipfile.Z
     starts = sorted((one.header_offset, one.compress_size) for one in found)
     if starts[0][0] != 0 or archive.start_dir > path.stat().st_size:
         raise DamagedAnswer("the ZIP has something before its first entry")
+    _insist_on_directory(path, archive, len(found))
     borders = [start for start, _ in starts[1:]] + [archive.start_dir]
     for (start, size), border in zip(starts, borders, strict=True):
         if start + 30 + size > border:
             raise DamagedAnswer("entries of the ZIP overlap")
+
+
+def _insist_on_directory(path: Path, archive: zipfile.ZipFile, count: int) -> None:
+    """The end of the directory says how long it is and how many entries it has: zipfile believes
+    the one and never looks at the other, so that an entry could be lost without a word."""
+    with path.open("rb") as handle:
+        size = handle.seek(0, 2)
+        end = size - _END.size - len(archive.comment)
+        handle.seek(max(end, 0))
+        told = handle.read(_END.size)
+    if len(told) < _END.size or end < 0:
+        raise DamagedAnswer("the ZIP is cut off")
+    mark, disk, first, here, total, length, start, comment = _END.unpack(told)
+    if (
+        mark != b"PK\5\6"
+        or (disk, first) != (0, 0)
+        or here != total
+        or total != count
+        or (start, start + length) != (archive.start_dir, end)
+        or comment != len(archive.comment)
+    ):
+        raise DamagedAnswer("the end of the ZIP does not agree with its directory")
 
 
 def _read(archive: zipfile.ZipFile, one: zipfile.ZipInfo, keep: int) -> Entry:

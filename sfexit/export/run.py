@@ -18,6 +18,7 @@ from sfexit.archive.ledger import LedgerLine
 from sfexit.errors import ArchiveProblem, DiskTrouble, SignInProblem, Transient
 from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
+from sfexit.export.dictionary.stage import Dictionary
 from sfexit.export.hidden import Looking, LookingCloser
 from sfexit.export.means import Means, Tuning
 from sfexit.export.metadata.stage import Metadata
@@ -152,7 +153,8 @@ def _run(
     closer = LookingCloser(means, looking, records.description)
     # In the order of a run. What else an export takes stands between the records and the last look.
     metadata = Metadata(means)
-    stages: list[Stage] = [objects, organization, looking, records, metadata, closer]
+    dictionary = Dictionary(means)
+    stages: list[Stage] = [objects, organization, looking, records, metadata, dictionary, closer]
 
     if resumed:
         for stage in stages:

@@ -88,6 +88,17 @@ def test_limits_are_kept(refused):
     assert "2 files" in refused(SOUND, most_files=1)
 
 
+@pytest.mark.parametrize("at", [4, 6, 8, 10, 12, 16, 20])
+def test_an_end_that_lies_is_refused(refused, at):
+    """zipfile would read a shorter directory and never miss the entries behind it."""
+    end = SOUND.rindex(b"PK\5\6") + at
+    refused(SOUND[:end] + bytes([SOUND[end] ^ 1]) + SOUND[end + 1 :])
+
+
+def test_something_behind_the_end_is_refused(refused):
+    refused(SOUND + b"x" * 30)
+
+
 def test_a_size_that_lies_is_refused(refused):
     lie = SOUND.replace((5000).to_bytes(4, "little"), (100).to_bytes(4, "little"))
     assert lie != SOUND

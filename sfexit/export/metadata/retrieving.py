@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 from urllib.parse import unquote
 
 from sfexit.archive import layout, zipped
-from sfexit.archive.durable import Handle, close
-from sfexit.errors import DamagedAnswer, DiskTrouble, OrgRefused, Transient
+from sfexit.errors import DamagedAnswer, OrgRefused
+from sfexit.export.arriving import Arriving
 from sfexit.export.means import Means
 from sfexit.export.metadata.packages import (
     DAMAGE,
@@ -95,11 +92,11 @@ class Retrieving:
         if state.status != "Succeeded":
             message = state.error_message.removeprefix(f"{state.error_code}:").strip()
             raise OrgRefused(0, state.error_code or state.status, message or "no explanation given")
-        part = _Part(means, package_path(package.name, "zip"))
+        part = Arriving(means, package_path(package.name, "zip"))
         try:
             try:
                 state = metadata_api.check(client, retrieve_id, sink=part.begin)
-                entries = part.finish()
+                entries = zipped.check(part.written(), keep=len(_HIDDEN), go_on=means.go_on)
             except OrgRefused as refusal:  # handed out before, to an answer that got lost
                 raise _TryAnew(f"its ZIP was lost on the way ({refusal})") from refusal
             except DamagedAnswer as damage:
@@ -159,62 +156,6 @@ def package_path(name: str, ending: str) -> str:
 def _plain(name: str) -> str:
     """A file's name without the folder of the package, and without percent signs."""
     return unquote(name.removeprefix("unpackaged/"))
-
-
-class _Part:
-    """A ZIP on its way into the bag: written under a temporary name, tested, then published."""
-
-    def __init__(self, means: Means, relative: str) -> None:
-        self._means = means
-        self._relative = relative
-        self._final = layout.within(means.bag, relative)
-        self._part = self._final.with_name(self._final.name + layout.PART_SUFFIX)
-        self._handle: Handle | None = None
-        self._digest = hashlib.sha256()
-        self._bytes = 0
-
-    def begin(self) -> Callable[[bytes], None]:
-        """Begin, or begin anew; what takes the bytes."""
-        self.discard()
-        self._means.disk.make_folder(self._final.parent)
-        self._handle = self._means.disk.create(self._part)
-        self._digest, self._bytes = hashlib.sha256(), 0
-        return self._write
-
-    def _write(self, piece: bytes) -> None:
-        assert self._handle is not None
-        self._means.disk.write(self._handle, piece)
-        self._digest.update(piece)
-        self._bytes += len(piece)
-
-    def finish(self) -> tuple[zipped.Entry, ...]:
-        """The bytes are on the disk and are a sound ZIP. Raises DamagedAnswer."""
-        assert self._handle is not None
-        try:
-            self._means.disk.sync(self._handle)
-        finally:
-            close(self._handle)
-            self._handle = None
-        return zipped.check(self._part, keep=len(_HIDDEN), go_on=self._means.go_on)
-
-    def publish(self) -> None:
-        """Give the ZIP its name, for good."""
-        means = self._means
-        if means.has(self._relative):
-            # A kill between replacing the file and recording it must not look like damage.
-            means.journal.record("file_lost", path=self._relative)
-        means.disk.publish(self._part, self._final)
-        means.journal.record(
-            "file", path=self._relative, sha256=self._digest.hexdigest(), bytes=self._bytes
-        )
-
-    def discard(self) -> None:
-        """Leave nothing behind that was not published."""
-        if self._handle is not None:
-            close(self._handle)
-            self._handle = None
-        with suppress(DiskTrouble, Transient):
-            self._means.disk.remove(self._part)
 
 
 def stored(means: Means, package: Package) -> Told | None:

@@ -1,0 +1,188 @@
+"""The data dictionary, compared with the simulated org's own truth."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import html.parser
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig import Rig, small_objects
+
+from sfexit.archive import layout
+from sfexit.export.dictionary import entries, filling, page
+from sfexit.export.dictionary.filling import Filled
+from sfexit.export.result import ExportResult
+from sfexit.simulated_org import Strange
+from sfexit.simulated_org.components import LEFT_OVER
+from sfexit.simulated_org.schema import make
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>"
+
+
+def lines_of(result: ExportResult) -> dict[tuple[str, str], dict[str, str]]:
+    assert result.bag is not None
+    with (result.bag.path / layout.DICTIONARY).open(encoding="utf-8", newline="") as handle:
+        return {(row["object"], row["field"]): row for row in csv.DictReader(handle)}
+
+
+class Parsed(html.parser.HTMLParser):
+    def __init__(self, document: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(document)
+
+    def handle_starttag(self, tag: str, attributes: Any) -> None:
+        self.tags.append(tag)
+        self.links += [v for k, v in attributes if k in ("href", "src") or k.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture
+def sized(make_rig: Any) -> Rig:
+    more = make(
+        "Deal__c",
+        "a09",
+        "Name string(80) name\nStage__c picklist(generic)\nAmount__c currency(18,2)\n"
+        "Twice__c double(18,2) formula=Amount__c~*~2\nItem__c ref(Item__c)",
+        fixed=37,
+    )
+    return make_rig(objects=[*small_objects(), more])
+
+
+def test_every_field_is_in_words_and_counted(sized: Rig):
+    result = sized.run()
+    lines = lines_of(result)
+    for line in result.lines:
+        if line.rows is None:
+            continue
+        truth = sized.truth(line.object)
+        for column in truth[0] if truth else ():
+            row = lines[line.object, column]
+            assert int(row["rows_seen"]) == len(truth)
+            assert int(row["filled"]) == sum(1 for one in truth if one[column])
+    formula = lines["Deal__c", "Twice__c"]
+    assert formula["formula"] == "Amount__c * 2"
+    assert lines["Deal__c", "Item__c"]["refers_to"] == "Item__c"
+    # taken out of use, so only the metadata tell of it
+    assert f"{LEFT_OVER} (inactive)" in lines["Deal__c", "Stage__c"]["values"]
+    assert "de: " in lines["Deal__c", "Stage__c"]["translations"]
+    document = (result.bag.path / layout.DICTIONARY_PAGE).read_text("utf-8")
+    parsed = Parsed(document)
+    assert "script" not in parsed.tags and parsed.links == []
+    assert "Content-Security-Policy" in document
+    assert "Amount__c * 2" in parsed.text
+    assert "Europe/Berlin" in parsed.text or "Time zone" not in parsed.text
+
+
+def test_the_counts_are_there_for_programs(sized: Rig):
+    result = sized.run()
+    told = json.loads(gzip.decompress((result.bag.path / layout.FILLED).read_bytes()))
+    assert told["objects"]["Deal__c"]["seen"] == 37
+
+
+def test_currencies_and_their_rates_are_shown(make_rig: Any):
+    rig = make_rig(strange=Strange(currencies=("EUR", "USD"), fiscal_year_start=4))
+    result = rig.run()
+    parsed = Parsed((result.bag.path / layout.DICTIONARY_PAGE).read_text("utf-8"))
+    assert "CurrencyIsoCode" in parsed.text
+    assert "USD" in parsed.text and "Currencies" in parsed.text
+
+
+def test_a_page_that_is_fetched_again_is_counted_again(sized: Rig, monkeypatch: Any):
+    """The dictionary is made of what the bag holds at the end."""
+    from sfexit.export.dictionary import stage
+
+    real, taken = stage.Dictionary.take, []
+
+    def take(self: stage.Dictionary) -> None:
+        real(self)
+        if not taken:
+            for victim in sorted(sized.root.rglob("Memo__c.g*.csv.gz"))[:1]:
+                victim.write_bytes(b"damaged")
+        taken.append(1)
+
+    monkeypatch.setattr(stage.Dictionary, "take", take)
+    lines = lines_of(sized.run())
+    assert len(taken) > 1
+    assert lines["Memo__c", "Id"]["filled"] == "48"
+
+
+# ---- parts --------------------------------------------------------------------------------------
+
+
+def entry_of(**field: Any) -> entries.ObjectEntry:
+    described = {
+        "name": "X__c",
+        "label": HOSTILE,
+        "fields": [{"name": "F__c", "label": HOSTILE, "type": "picklist", **field}],
+        "recordTypeInfos": [
+            {"name": HOSTILE, "developerName": "Big", "active": False},
+            {"name": "Master", "developerName": "Master", "active": True, "master": True},
+        ],
+    }
+    return entries.entry(described, {}, Filled(10, {"F__c": 3}), 12)
+
+
+def test_hostile_text_stays_text():
+    one = entry_of(
+        inlineHelpText=HOSTILE,
+        calculatedFormula=HOSTILE,
+        picklistValues=[{"value": HOSTILE, "label": "\ud800", "active": False}],
+        referenceTo=[HOSTILE],
+    )
+    document = b"".join(
+        page.pieces(
+            HOSTILE, {HOSTILE: HOSTILE}, {HOSTILE: [[HOSTILE], [HOSTILE]]}, [one], [HOSTILE]
+        )
+    ).decode("utf-8")
+    parsed = Parsed(document)
+    assert not {"script", "img", "iframe", "a"} & set(parsed.tags)
+    assert parsed.links == []
+    assert parsed.text.count("<script>alert(1)</script>") >= 10
+    assert "Big" in parsed.text and "Master" not in parsed.text
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
+def test_no_cell_is_a_formula_to_a_spreadsheet(start: str):
+    one = entry_of(inlineHelpText=f"{start}1+1", calculatedFormula=f"{start}HYPERLINK(1)")
+    for cells in entries.cells(one):
+        assert not [cell for cell in cells if cell.startswith(start)]
+        "".join(cells).encode("utf-8")
+
+
+def test_a_describe_without_anything_is_an_entry():
+    assert entries.entry({}, {}, None, None).fields == ()
+    [line] = entry_of(picklistValues="odd", referenceTo=None, length=True).fields
+    assert (line.values, line.length) == ((), 0)
+    assert (line.seen, line.filled) == (10, 3)
+
+
+def write_page(folder: Path, name: str, rows: list[list[str]]) -> dict[str, Any]:
+    with gzip.open(folder / name, "wt", encoding="utf-8", newline="") as handle:
+        csv.writer(handle, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(rows)
+    return {"path": name, "rows": len(rows) - 1}
+
+
+def test_filled_cells_are_counted_whatever_they_hold(tmp_path: Path):
+    header = ["Id", "A", "B"]
+    rows = [["1", "", "x"], ["2", 'a","b', ""], ["3", "\r\n", "\0"], ["4", '""', " "]]
+    pages = [write_page(tmp_path, f"p{n}", [header, *rows]) for n in range(3)]
+    found = filling.count(tmp_path, pages, header)
+    assert found == Filled(12, {"Id": 12, "A": 9, "B": 9})
+
+
+def test_of_many_rows_evenly_spread_pages_are_counted():
+    pages = [{"path": str(n), "rows": 100} for n in range(1000)]
+    some = filling.chosen(pages, 5_000)
+    assert len(some) == 50
+    assert [int(page["path"]) for page in some] == list(range(0, 1000, 20))
+    assert filling.chosen(pages[:3], 300) == pages[:3]
+    assert len(filling.chosen(pages, 1)) == 1
