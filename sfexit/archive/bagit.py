@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import heapq
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
@@ -38,40 +39,38 @@ def write_manifests(
     info: Mapping[str, str | list[str]],
     *,
     disk: Disk | None = None,
+    ordered: Iterable[tuple[str, str, int]] = (),
 ) -> str:
     """Write manifest, bagit.txt, bag-info.txt and tag manifest; returns the root digest.
 
     `payload` has one (path relative to the bag, SHA-256 in lower-case hex, bytes) for every file
-    below data/, in any order. `info` has the lines of bag-info.txt in order (a list repeats its
+    below data/, in any order; `ordered` has more of them, in the order of their paths. `info` has the lines of bag-info.txt in order (a list repeats its
     key; values without a printable character are left out); Payload-Oxum and Bag-Size are added
     here. The same input gives the same bytes: no clock is read.
 
     Each file is written under a temporary name, flushed and renamed, the tag manifest last, so a
-    bag with a tag manifest has the rest too. Memory: about 150 bytes for each payload file
-    (150 MB for a million), which sorting needs; the manifest itself is streamed.
+    bag with a tag manifest has the rest too. Memory: about 150 bytes for each file of `payload`,
+    which sorting needs; `ordered` and the manifest itself are streamed.
 
     Raises ArchiveProblem for a path that may not stand in a bag, a path named twice, a digest
     that is none, or a line that bag-info.txt cannot hold; DiskTrouble when the disk refuses.
     """
     disk = disk or Disk()
     information = _clean_lines(info)
-    packed: list[bytes] = []
-    total = 0
-    for path, digest, size in payload:
-        _check_entry(path, digest, size)
-        # One small object for each file. The blank sorts before all characters of a path, so the
-        # order of these is the order of the paths.
-        packed.append(path.encode("ascii") + b" " + bytes.fromhex(digest))
-        total += size
-    if not packed:
+    sums = _Sums()
+    # One small object for each file. The blank sorts before all characters of a path, so the order
+    # of these is the order of the paths.
+    packed = sorted(sums.packed(payload))
+    entries = heapq.merge(packed, sums.packed(ordered))
+    manifest = _publish(disk, bag / MANIFEST, _manifest_lines(entries))
+    if not sums.files:
         raise ArchiveProblem("this archive has no file below data/, so there is nothing to seal")
-    packed.sort()
     information += [
-        f"Payload-Oxum: {total}.{len(packed)}\n",
-        f"Bag-Size: {_readable_size(total)}\n",
+        f"Payload-Oxum: {sums.bytes}.{sums.files}\n",
+        f"Bag-Size: {_readable_size(sums.bytes)}\n",
     ]
     digests = {
-        MANIFEST: _publish(disk, bag / MANIFEST, _manifest_lines(packed)),
+        MANIFEST: manifest,
         BAGIT: _publish(disk, bag / BAGIT, [_DECLARATION]),
         BAG_INFO: _publish(disk, bag / BAG_INFO, [line.encode("utf-8") for line in information]),
     }
@@ -92,6 +91,22 @@ def root_digest(bag: Path) -> str:
         ) from error
 
 
+class _Sums:
+    """Payload files and their bytes, added up while they pass."""
+
+    def __init__(self) -> None:
+        self.files = 0
+        self.bytes = 0
+
+    def packed(self, payload: Iterable[tuple[str, str, int]]) -> Iterator[bytes]:
+        """Path, blank and digest of each file in one piece."""
+        for path, digest, size in payload:
+            _check_entry(path, digest, size)
+            self.files += 1
+            self.bytes += size
+            yield path.encode("ascii") + b" " + bytes.fromhex(digest)
+
+
 def _check_entry(path: str, digest: str, size: int) -> None:
     parts = path.split("/")
     if not _PAYLOAD_PATH.fullmatch(path) or "." in parts or ".." in parts:
@@ -102,11 +117,11 @@ def _check_entry(path: str, digest: str, size: int) -> None:
         raise ArchiveProblem(f"{path}: a file cannot have {size} bytes")
 
 
-def _manifest_lines(packed: list[bytes]) -> Iterator[bytes]:
+def _manifest_lines(packed: Iterable[bytes]) -> Iterator[bytes]:
     before = b""
     for entry in packed:
         path, digest = entry[:-33], entry[-32:]
-        if path == before:
+        if path <= before:
             raise ArchiveProblem(f"{path.decode('ascii')} was named twice for the manifest")
         before = path
         yield digest.hex().encode("ascii") + b"  " + path + b"\n"

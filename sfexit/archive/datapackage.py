@@ -12,6 +12,7 @@ from sfexit.catalog import Description, Field
 FILES_COLUMNS = (
     "object", "record_id", "field", "title", "path", "bytes", "sha256", "salesforce_md5",
     "salesforce_bytes", "parent_id", "version_number", "is_latest", "is_deleted", "content_type",
+    "reference", "modified",
 )  # fmt: skip
 
 # Validators hold keys in memory (frictionless: 173 MB for 500,000 rows).

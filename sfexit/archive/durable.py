@@ -71,6 +71,11 @@ class Disk:
 
     def publish(self, part: Path, final: Path) -> None:
         """Give a flushed file its final name, for good."""
+        self.rename(part, final)
+        self.sync_folder(final.parent)
+
+    def rename(self, part: Path, final: Path) -> None:
+        """Give a flushed file its final name; only `sync_folder` makes the name durable."""
         with telling(final):
             for attempt in range(_WINDOWS_RETRIES):
                 try:
@@ -80,7 +85,6 @@ class Disk:
                     if os.name != "nt" or attempt == _WINDOWS_RETRIES - 1:
                         raise
                     time.sleep(0.05)  # the scanner lets go by itself; nothing else to wait on
-        self.sync_folder(final.parent)
 
     def sync_folder(self, folder: Path) -> None:
         """Make names in `folder` durable. Windows has no such call and needs none (NTFS log)."""

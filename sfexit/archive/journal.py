@@ -26,6 +26,10 @@ Event kinds and their data (all names of objects are API names):
                                                         the pages of its reading
     file               path, sha256, bytes              any other published payload file
     file_lost          path                             found damaged or gone; is made again
+    bodies             items: [[object, key, extension, bytes, sha256], …]   in the bag, durable
+    bodies_lost        keys: [key, …]                   found damaged, gone or of no row any more
+    body_exceptions    items: [{object, key, kind, kept, …}, …]   missing, or not as the org says
+    bodies_again       the exceptions without a body do not count: they are tried again
     note               object, kind, text
     sealing            generation, root                 before the rename
     sealed             generation, root
@@ -47,6 +51,7 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.archive.durable import Disk, close, telling
+from sfexit.archive.layout import body_folder
 from sfexit.errors import ArchiveProblem, DiskTrouble, SfexitError
 
 Event = dict[str, Any]
@@ -73,6 +78,13 @@ CREATE TABLE page (
 ) WITHOUT ROWID;
 CREATE INDEX page_of ON page (object, reading, slice, page);
 CREATE TABLE file (path TEXT PRIMARY KEY, sha256 TEXT, bytes INTEGER) WITHOUT ROWID;
+CREATE TABLE body (
+  folder TEXT, key TEXT, object TEXT, extension TEXT, bytes INTEGER, sha256 TEXT,
+  PRIMARY KEY (folder, key)
+) WITHOUT ROWID;
+CREATE TABLE body_exception (
+  object TEXT, key TEXT, kind TEXT, kept INTEGER, event TEXT, PRIMARY KEY (object, key)
+) WITHOUT ROWID;
 CREATE TABLE note (seq INTEGER PRIMARY KEY, at TEXT, object TEXT, kind TEXT, text TEXT);
 """
 
@@ -343,6 +355,30 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
             "INSERT OR REPLACE INTO file VALUES (?, ?, ?)",
             (entry["path"], entry["sha256"], entry["bytes"]),
         )
+    elif kind == "bodies":
+        index.executemany(
+            "INSERT OR REPLACE INTO body VALUES (?, ?, ?, ?, ?, ?)",
+            [
+                (body_folder(key), key, name, extension, size, digest)
+                for name, key, extension, size, digest in entry["items"]
+            ],
+        )
+    elif kind == "bodies_lost":
+        keys = [(body_folder(key), key) for key in entry["keys"]]
+        index.executemany("DELETE FROM body WHERE folder = ? AND key = ?", keys)
+        index.executemany(
+            "DELETE FROM body_exception WHERE key = ? AND kept", [(key,) for _, key in keys]
+        )
+    elif kind == "body_exceptions":
+        index.executemany(
+            "INSERT OR REPLACE INTO body_exception VALUES (?, ?, ?, ?, ?)",
+            [
+                (one["object"], one["key"], one["kind"], one["kept"], json.dumps(one))
+                for one in entry["items"]
+            ],
+        )
+    elif kind == "bodies_again":
+        index.execute("DELETE FROM body_exception WHERE NOT kept")
     elif kind == "note":
         index.execute(
             "INSERT INTO note VALUES (?, ?, ?, ?, ?)",

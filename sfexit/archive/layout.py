@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,6 +48,13 @@ METADATA_INDEX = "data/metadata/index.csv"
 METADATA_PACKAGES = "data/metadata/packages"
 
 PART_SUFFIX = ".part"
+FILES_CONTENT = "data/files/content"
+BODY_EXCEPTIONS = "data/evidence/body_exceptions.csv"
+
+_EXTENSION = re.compile(r"[a-z0-9]{1,8}")
+_BODY = re.compile(
+    r"data/files/content/([0-9a-f]{2})/([A-Za-z0-9]{18}(?:~[A-Za-z0-9_]+)?)\.([a-z0-9]{1,8})"
+)
 
 _API_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 # Names that Windows gives to devices, whatever ending follows them.
@@ -93,6 +101,28 @@ def page_path(safe_name: str, reading: int, slice_number: int, page: int) -> str
 def describe_path(safe_name: str) -> str:
     """Path of an object's describe relative to the bag."""
     return f"{DATA}/schema/objects/{safe_name}.json.gz"
+
+
+def body_folder(key: str) -> str:
+    """The folder of a body: two hex digits of the SHA-256 of the id that its name begins with."""
+    return hashlib.sha256(key[:18].encode()).hexdigest()[:2]
+
+
+def body_path(key: str, extension: str) -> str:
+    """Path of a body relative to the bag."""
+    return f"{FILES_CONTENT}/{body_folder(key)}/{key}.{extension}"
+
+
+def body_key(relative: str) -> str | None:
+    """The key of a path that can be a body's, else None."""
+    found = _BODY.fullmatch(relative)
+    return found[2] if found and found[1] == body_folder(found[2]) else None
+
+
+def body_extension(wish: str) -> str:
+    """What is made of an extension that came from the org: itself in lower case, or `bin`."""
+    lower = wish.strip().lower()
+    return lower if _EXTENSION.fullmatch(lower) else "bin"
 
 
 def within(root: Path, relative: str) -> Path:

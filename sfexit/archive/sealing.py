@@ -19,8 +19,8 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from sfexit.archive import bagit, datapackage, layout, ledger, signing
-from sfexit.archive.durable import Disk
+from sfexit.archive import bagit, bodies, datapackage, layout, ledger, signing
+from sfexit.archive.durable import Disk, close
 from sfexit.archive.journal import RECOVER, Journal
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
@@ -45,7 +45,7 @@ _OURS = frozenset(
         layout.README, layout.VERIFY_TOOL, layout.DATAPACKAGE, layout.LEDGER, layout.FILES_INDEX,
         layout.PAGES, layout.JOBS, layout.NOTES, layout.JOURNAL, "bagit.txt", "bag-info.txt",
         "manifest-sha256.txt", "tagmanifest-sha256.txt", layout.SOBJECTS, layout.ORGANIZATION,
-        layout.IDENTITY, layout.LIMITS, layout.SIGHT, layout.RUN,
+        layout.IDENTITY, layout.LIMITS, layout.SIGHT, layout.RUN, layout.BODY_EXCEPTIONS,
     ]
 )  # fmt: skip
 _FILE_TRIES = 3  # at writing a small file on a disk that reports faults
@@ -79,6 +79,55 @@ def publish_file(disk: Disk, journal: Journal, bag: Path, relative: str, data: b
     journal.record("file", path=relative, sha256=digest, bytes=len(data))
 
 
+def publish_stream(
+    disk: Disk, journal: Journal, bag: Path, relative: str, pieces: Iterable[bytes]
+) -> None:
+    """Publish a payload file of any size, and journal it. `.gz` names are packed here."""
+    if journal.rows("SELECT 1 FROM file WHERE path = ?", (relative,)):
+        journal.record("file_lost", path=relative)  # see publish_file
+    told = _packed(pieces) if relative.endswith(".gz") else pieces
+    digest, size = write_stream(disk, bag, relative, told)
+    journal.record("file", path=relative, sha256=digest, bytes=size)
+
+
+def write_stream(disk: Disk, bag: Path, relative: str, pieces: Iterable[bytes]) -> tuple[str, int]:
+    """Write a file of any size durably; returns its SHA-256 and bytes."""
+    final = layout.within(bag, relative)
+    part = final.with_name(final.name + layout.PART_SUFFIX)
+    disk.make_folder(final.parent)
+    disk.remove(part)
+    digest, size = hashlib.sha256(), 0
+    handle = disk.create(part)
+    try:
+        try:
+            for piece in pieces:
+                disk.write(handle, piece)
+                digest.update(piece)
+                size += len(piece)
+            disk.sync(handle)
+        finally:
+            close(handle)
+        disk.publish(part, final)
+    except BaseException:
+        with contextlib.suppress(DiskTrouble, Transient):
+            disk.remove(part)
+        raise
+    return digest.hexdigest(), size
+
+
+def _packed(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    packer = Gzip()
+    for piece in pieces:
+        yield packer.feed(piece)
+    yield packer.finish()
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as handle:
+        while piece := handle.read(1 << 20):
+            yield piece
+
+
 def write_whole(disk: Disk, final: Path, data: bytes) -> None:
     """Publish a small file; a fault of the medium is met by writing it anew, a few times."""
     for attempt in range(_FILE_TRIES):
@@ -107,11 +156,12 @@ def stored_file(journal: Journal, bag: Path, relative: str) -> bytes | None:
     return gunzip_all(data, limit_bytes=_UNPACKED_LIMIT) if relative.endswith(".gz") else data
 
 
-def sweep(home: HomeLayout, disk: Disk, journal: Journal) -> list[str]:
+def sweep(home: HomeLayout, disk: Disk, journal: Journal, *, beginning: bool = False) -> list[str]:
     """Remove what an interrupted run left, set aside what is not ours; returns the latter's names.
 
     Ours are: temporary files, pages of abandoned readings, pages published but not yet journalled
-    (they are fetched again), and what a cut-short seal wrote.
+    (they are fetched again), and what a cut-short seal wrote. At the `beginning` of a run bodies
+    that are not journalled stay: some can be proven whole, or gone on with.
     """
     bag = home.work_bag
     if not bag.is_dir():
@@ -123,8 +173,12 @@ def sweep(home: HomeLayout, disk: Disk, journal: Journal) -> list[str]:
         if not path.is_symlink():
             if relative in known or _is_current_page(journal, relative):
                 continue
+            key = layout.body_key(relative.removesuffix(layout.PART_SUFFIX))
+            if key is not None and (beginning or _is_stored_body(journal, key, relative)):
+                continue
             ours = (
-                relative.endswith(layout.PART_SUFFIX)
+                key is not None
+                or relative.endswith(layout.PART_SUFFIX)
                 or relative in _OURS
                 or relative.startswith("seal/")
                 or _is_page_of_ours(journal, relative)
@@ -163,6 +217,11 @@ def _is_current_page(journal: Journal, relative: str) -> bool:
     return bool(found)
 
 
+def _is_stored_body(journal: Journal, key: str, relative: str) -> bool:
+    body = bodies.find(journal, key)
+    return body is not None and body.path == relative
+
+
 def _is_page_of_ours(journal: Journal, relative: str) -> bool:
     if journal.rows("SELECT 1 FROM page WHERE path = ?", (relative,)):
         return True
@@ -188,8 +247,9 @@ def damaged_files(home: HomeLayout, journal: Journal) -> list[str]:
     """Published files that are no pages and are gone or not as they were written."""
     return [
         row["path"]
-        for row in journal.rows("SELECT path FROM file ORDER BY path")
-        if stored_file(journal, home.work_bag, row["path"]) is None
+        for row in journal.rows("SELECT path, bytes, sha256 FROM file ORDER BY path")
+        if (bodies.digests(layout.within(home.work_bag, row["path"])) or ())[:2]
+        != (row["bytes"], row["sha256"])
     ]
 
 
@@ -204,11 +264,13 @@ def seal(
     describe: Callable[[str], Description],
     key: signing.SigningKey,
     labels: Mapping[str, str],
+    files: int,
 ) -> SealedBag:
     """Write ledger, index, evidence, manifests and signature; then give the bag its number.
 
     `named` are all objects that the org names, `describe` gives an object's description, `labels`
-    are facts for people: `organization`, `org_id`, `api_version`, `sealed` (date-time), `software`.
+    are facts for people: `organization`, `org_id`, `api_version`, `sealed` (date-time), `software`;
+    `files` is how many lines the published index of files has.
     Raises ArchiveProblem when the sums do not hold: then nothing is sealed.
     """
     bag = home.work_bag
@@ -229,11 +291,14 @@ def seal(
         raise ArchiveProblem(f"the journal was changed by another program: {RECOVER}")
     prune(bag)
     payload: list[tuple[str, str, int]] = []
-    for relative, data in _written(home, journal, lines, describe, labels, generation):
+    content = _Counted((one.path, one.sha256, one.bytes) for one in bodies.stored(journal))
+    for relative, data in _written(home, journal, lines, describe, labels, generation, files):
         final = layout.within(bag, relative)
         disk.make_folder(final.parent)
         write_whole(disk, final, data)
         payload.append((relative, hashlib.sha256(data).hexdigest(), len(data)))
+    lines_of_journal = _pieces(home.work / layout.WORK_JOURNAL)
+    payload.append((layout.JOURNAL, *write_stream(disk, bag, layout.JOURNAL, lines_of_journal)))
     payload += [
         (row["path"], row["sha256"], row["bytes"])
         for row in journal.rows("SELECT path, sha256, bytes FROM file")
@@ -253,7 +318,7 @@ def seal(
     earlier = [number for number in home.generations() if number < generation]
     if earlier:
         info["Sfexit-Previous-Root"] = bagit.root_digest(home.bag(earlier[-1]))
-    root = bagit.write_manifests(bag, payload, info, disk=disk)
+    root = bagit.write_manifests(bag, payload, info, disk=disk, ordered=content)
     signing.seal(bag, key, disk=disk)
     _freeze(bag, disk)
     journal.record("sealing", generation=generation, root=root)
@@ -265,9 +330,24 @@ def seal(
         generation=generation,
         root_digest=root,
         fingerprint=key.fingerprint,
-        payload_files=len(payload),
-        payload_bytes=sum(size for _, _, size in payload),
+        payload_files=len(payload) + content.files,
+        payload_bytes=sum(size for _, _, size in payload) + content.bytes,
     )
+
+
+class _Counted:
+    """Payload files on their way into the manifest, counted."""
+
+    def __init__(self, entries: Iterator[tuple[str, str, int]]) -> None:
+        self._entries = entries
+        self.files = 0
+        self.bytes = 0
+
+    def __iter__(self) -> Iterator[tuple[str, str, int]]:
+        for entry in self._entries:
+            self.files += 1
+            self.bytes += entry[2]
+            yield entry
 
 
 def _written(
@@ -277,6 +357,7 @@ def _written(
     describe: Callable[[str], Description],
     labels: Mapping[str, str],
     generation: int,
+    files: int,
 ) -> Iterator[tuple[str, bytes]]:
     """The files that only the seal can write."""
     with_rows = [line for line in lines if line.has_rows]
@@ -297,18 +378,12 @@ def _written(
     yield (
         layout.DATAPACKAGE,
         datapackage.build(
-            resources_of, title=title, created=labels["sealed"], ledger_rows=len(lines), files=0
+            resources_of, title=title, created=labels["sealed"], ledger_rows=len(lines), files=files
         ),
-    )
-    packer = Gzip()
-    yield (
-        layout.FILES_INDEX,
-        packer.feed(csv_rows([datapackage.FILES_COLUMNS])) + packer.finish(),
     )
     yield layout.PAGES, _pages_csv(journal)
     yield layout.JOBS, _jobs_csv(journal)
     yield layout.NOTES, _notes_csv(journal)
-    yield layout.JOURNAL, (home.work / layout.WORK_JOURNAL).read_bytes()
     tools = resources.files("sfexit.archive").joinpath("tools")
     yield layout.VERIFY_TOOL, tools.joinpath("verify.py").read_bytes()
     readme = tools.joinpath("README.txt.in").read_text("utf-8")
