@@ -44,9 +44,10 @@ def write_manifests(
     """Write manifest, bagit.txt, bag-info.txt and tag manifest; returns the root digest.
 
     `payload` has one (path relative to the bag, SHA-256 in lower-case hex, bytes) for every file
-    below data/, in any order; `ordered` has more of them, in the order of their paths. `info` has the lines of bag-info.txt in order (a list repeats its
-    key; values without a printable character are left out); Payload-Oxum and Bag-Size are added
-    here. The same input gives the same bytes: no clock is read.
+    below data/, in any order; `ordered` has more of them, in the order of their paths. `info` has
+    the lines of bag-info.txt in order (a list repeats its key; values without a printable character
+    are left out); Payload-Oxum and Bag-Size are added here. The same input gives the same bytes: no
+    clock is read.
 
     Each file is written under a temporary name, flushed and renamed, the tag manifest last, so a
     bag with a tag manifest has the rest too. Memory: about 150 bytes for each file of `payload`,
@@ -63,8 +64,6 @@ def write_manifests(
     packed = sorted(sums.packed(payload))
     entries = heapq.merge(packed, sums.packed(ordered))
     manifest = _publish(disk, bag / MANIFEST, _manifest_lines(entries))
-    if not sums.files:
-        raise ArchiveProblem("this archive has no file below data/, so there is nothing to seal")
     information += [
         f"Payload-Oxum: {sums.bytes}.{sums.files}\n",
         f"Bag-Size: {_readable_size(sums.bytes)}\n",
@@ -125,6 +124,8 @@ def _manifest_lines(packed: Iterable[bytes]) -> Iterator[bytes]:
             raise ArchiveProblem(f"{path.decode('ascii')} was named twice for the manifest")
         before = path
         yield digest.hex().encode("ascii") + b"  " + path + b"\n"
+    if not before:
+        raise ArchiveProblem("this archive has no file below data/, so there is nothing to seal")
 
 
 def _clean_lines(info: Mapping[str, str | list[str]]) -> list[str]:

@@ -38,17 +38,15 @@ class StoredBody:
 
 
 class BodyWriter:
-    """Takes one body under a temporary name; knows size, SHA-256 and MD5 of what it took.
-
-    What an earlier run left of a body is gone on with only if `keep_from` bytes are there.
-    """
+    """Takes one body under a temporary name; knows size, SHA-256 and MD5 of what it took."""
 
     def __init__(self, disk: Disk, final: Path) -> None:
+        """`final` gives the temporary name; the last word on the name is `publish`'s."""
         self._disk = disk
-        self._final = final
         self._part = final.with_name(final.name + layout.PART_SUFFIX)
         self._handle: Handle | None = None
         self.size = 0
+        self.etag = ""  # of the answer that the bytes came from
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)
 
@@ -67,6 +65,7 @@ class BodyWriter:
         self._let_go()
         self._disk.remove(self._part)
         self.size = 0
+        self.etag = ""
         self._sha256 = hashlib.sha256()
         self._md5 = hashlib.md5(usedforsecurity=False)
 
@@ -100,14 +99,14 @@ class BodyWriter:
         self._md5.update(piece)
         self.size += len(piece)
 
-    def publish(self) -> None:
-        """Flush and give the final name. The name is durable only after `make_durable`."""
+    def publish(self, final: Path) -> None:
+        """Flush and give the name `final`, durable only after `make_durable`."""
         if self._handle is None:
             self.feed(b"")  # an empty file is a file; so is one that was all there before
         assert self._handle is not None
         self._disk.sync(self._handle)
         self._let_go()
-        self._disk.rename(self._part, self._final)
+        self._disk.rename(self._part, final)
 
     def leave(self, *, keep: bool) -> None:
         """End without publishing; `keep` what came for another run to go on with."""

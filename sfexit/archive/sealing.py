@@ -292,7 +292,7 @@ def seal(
     prune(bag)
     payload: list[tuple[str, str, int]] = []
     content = _Counted((one.path, one.sha256, one.bytes) for one in bodies.stored(journal))
-    for relative, data in _written(home, journal, lines, describe, labels, generation, files):
+    for relative, data in _written(journal, lines, describe, labels, generation, files):
         final = layout.within(bag, relative)
         disk.make_folder(final.parent)
         write_whole(disk, final, data)
@@ -351,7 +351,6 @@ class _Counted:
 
 
 def _written(
-    home: HomeLayout,
     journal: Journal,
     lines: Sequence[LedgerLine],
     describe: Callable[[str], Description],

@@ -34,6 +34,7 @@ class Tuning:
     scout: bool = True  # look ahead by composite requests
     metadata_weight: int = 5_000  # about as many files in a retrieve
     job_stuck_seconds: float = bulk.STUCK_AFTER_SECONDS
+    body_resume_bytes: int = 8 << 20  # so much of a file is worth going on with
     clock: Callable[[], float] = time.monotonic
 
 

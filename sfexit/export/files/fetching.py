@@ -1,0 +1,254 @@
+"""One body: asked for, checked while it arrives, and published or named as an exception."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sfexit.archive import layout
+from sfexit.archive.bodies import BodyWriter, StoredBody, digests
+from sfexit.errors import DamagedAnswer, Interrupted, OrgRefused, Transient, UsageProblem
+from sfexit.export.files.listing import Body, image_extension
+from sfexit.export.means import Means
+from sfexit.salesforce.bodies import open_body
+
+_TRIES = 3  # at a body that is not what its row says
+_REFUSALS_IN_A_ROW = 100
+_SLACK_BYTES = 64 << 20  # what may come beyond a wrong size before it is taken for an attack
+
+# Kinds of exceptions; docs/archive-format.md, section 5.1.
+DELETED, GONE, FORBIDDEN, REFUSED = "deleted", "gone", "forbidden", "refused"
+FAULT, SIZE, MD5, LEFT_OUT = "fault", "size", "md5", "left_out"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one body: it is stored, or `kind` and `reason` say why not, or both: it is
+    stored and yet not what its row says. `bytes` and `md5` are what came."""
+
+    body: Body
+    stored: StoredBody | None
+    kind: str = ""
+    reason: str = ""
+    bytes: int | None = None
+    md5: str = ""
+
+    def as_event(self, at: str) -> dict[str, object]:
+        """The journal's form, and a line of the table of exceptions."""
+        return {
+            "object": self.body.object,
+            "key": self.body.key,
+            "record_id": self.body.record_id,
+            "field": self.body.field,
+            "reference": self.body.reference,
+            "title": self.body.title[:255],
+            "kind": self.kind,
+            "kept": self.stored is not None,
+            "reason": self.reason,
+            "salesforce_bytes": self.body.size,
+            "bytes": self.bytes,
+            "salesforce_md5": self.body.md5,
+            "md5": self.md5,
+            "at": at,
+        }
+
+
+class Refusals:
+    """Notices an object all of whose bodies are refused, so that no calls are spent on the rest."""
+
+    def __init__(self) -> None:
+        self._in_a_row: dict[str, int] = {}
+        self._lock = threading.Lock()
+
+    def hopeless(self, object_name: str) -> bool:
+        """True when the last hundred bodies of the object were refused, one after another."""
+        return self._in_a_row.get(object_name, 0) >= _REFUSALS_IN_A_ROW
+
+    def note(self, outcome: Outcome) -> None:
+        """A body's outcome."""
+        name = outcome.body.object
+        with self._lock:
+            if outcome.kind == FORBIDDEN:
+                self._in_a_row[name] = self._in_a_row.get(name, 0) + 1
+            elif outcome.stored is not None:
+                self._in_a_row[name] = 0
+
+
+class _Mismatch(Exception):
+    """What came is not what the row says."""
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+class Fetcher:
+    """Fetches bodies; `fetch` may be called from several threads."""
+
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._refusals = Refusals()
+
+    def fetch(self, body: Body) -> Outcome:
+        """Bring one body into the bag, or say why not.
+
+        What is published is durable only after `bodies.make_durable`. Raises Paused, SignInProblem,
+        Interrupted, and what else stops a run.
+        """
+        if self._refusals.hopeless(body.object):
+            return Outcome(
+                body, None, FORBIDDEN, f"not asked for: {_REFUSALS_IN_A_ROW} before were refused"
+            )
+        adopted = self._adopt(body)
+        if adopted is not None:
+            return adopted
+        try:
+            outcome = self._fetch(body)
+        except OrgRefused as refusal:
+            outcome = Outcome(body, None, _kind(refusal, body), str(refusal))
+        except UsageProblem as problem:
+            outcome = Outcome(body, None, REFUSED, problem.message)
+        except DamagedAnswer as fault:
+            outcome = Outcome(body, None, FAULT, fault.message)
+        self._refusals.note(outcome)
+        return outcome
+
+    def _adopt(self, body: Body) -> Outcome | None:
+        """A body that a killed run published and could not journal, if Salesforce's own checksum
+        proves it; whatever else lies in its place goes."""
+        path = layout.within(self._means.bag, layout.body_path(body.key, body.extension))
+        if not path.exists() and not path.is_symlink():
+            return None
+        found = digests(path)
+        if found is not None and body.md5 and (found[0], found[2]) == (body.size, body.md5):
+            there = StoredBody(body.object, body.key, body.extension, found[0], found[1])
+            return Outcome(body, there, bytes=found[0], md5=found[2])
+        self._means.disk.remove(path)
+        return None
+
+    def _fetch(self, body: Body) -> Outcome:
+        path = layout.body_path(body.key, body.extension)
+        writer = BodyWriter(self._means.disk, layout.within(self._means.bag, path))
+        enough = self._means.tuning.body_resume_bytes
+        keep = False
+        try:
+            if body.md5 and (body.size or 0) > enough:
+                writer.take_over(enough)
+            else:
+                writer.restart()
+            for attempt in range(_TRIES):
+                outcome = self._insist(body, writer, enough)
+                if outcome.stored is None:
+                    return outcome
+                try:
+                    writer.publish(layout.within(self._means.bag, outcome.stored.path))
+                    return outcome
+                except Transient:  # a fault of the medium: what was written cannot be trusted
+                    writer.restart()
+                    if attempt == _TRIES - 1:
+                        raise
+            raise AssertionError("unreachable")
+        except BaseException:
+            # What came of a large file is worth keeping where a checksum will prove the whole.
+            keep = bool(body.md5) and writer.size >= enough
+            raise
+        finally:
+            writer.leave(keep=keep)
+
+    def _insist(self, body: Body, writer: BodyWriter, enough: int) -> Outcome:
+        """Fetch until what came is what the row says, or came twice alike."""
+        before = ""
+        for attempt in range(_TRIES):
+            kind = self._means.client.retried(
+                lambda: self._once(body, writer, enough), f"a file of {body.object}"
+            )
+            try:
+                _check(body, writer)
+                wrong = None
+            except _Mismatch as mismatch:
+                wrong = mismatch
+            extension = image_extension(kind) if body.reference else body.extension
+            there = StoredBody(body.object, body.key, extension, writer.size, writer.sha256)
+            if wrong is None:
+                return Outcome(body, there, bytes=writer.size, md5=writer.md5)
+            if writer.sha256 == before or attempt == _TRIES - 1:
+                # Twice the same bytes: that is what the org has, whatever its row says of it.
+                kept = there if writer.sha256 == before else None
+                return Outcome(body, kept, wrong.kind, str(wrong), writer.size, writer.md5)
+            before = writer.sha256
+            self._means.tally.note(f"{body.object}: {wrong}; it is fetched again")
+            writer.restart()
+        raise AssertionError("unreachable")
+
+    def _once(self, body: Body, writer: BodyWriter, enough: int) -> str:
+        """One request; returns the content type. The next try goes on where this one broke, if it
+        was a long way and either a checksum or the same ETag will prove the whole."""
+        if body.size is not None and writer.size == body.size and writer.size >= enough:
+            return ""  # all of it was there already; the checks follow
+        etag = writer.etag
+        if not (writer.size >= enough and body.size and writer.size < body.size) or not (
+            body.md5 or etag
+        ):
+            writer.restart()
+            etag = ""
+        try:
+            with open_body(
+                self._means.client,
+                body.object,
+                body.record_id,
+                body.field,
+                reference=body.reference,
+                start=writer.size,
+                etag=etag,
+                size=body.size,
+                packed=body.packed,
+            ) as got:
+                if got.start != writer.size:
+                    writer.restart()
+                writer.etag = got.etag
+                unknown = body.size is None and not body.md5
+                if unknown and "html" in got.content_type:
+                    raise DamagedAnswer("a web page came instead of a file")
+                self._copy(body, got.pieces(), writer)
+                return got.content_type
+        except DamagedAnswer:
+            writer.restart()
+            raise
+        except Transient as fault:
+            if isinstance(fault.__cause__, OSError):  # the disk's, not the line's
+                writer.restart()
+            raise
+        except OrgRefused as refusal:
+            if refusal.status == 416:
+                writer.restart()
+                raise DamagedAnswer("the org has no such part of the file") from refusal
+            raise
+
+    def _copy(self, body: Body, pieces: Iterator[bytes], writer: BodyWriter) -> None:
+        for piece in pieces:
+            writer.feed(piece)
+            if body.size is not None and writer.size > 4 * body.size + _SLACK_BYTES:
+                raise DamagedAnswer(f"far more came than the {body.size:,} bytes there should be")
+            if self._means.stop.is_set() and writer.size > (1 << 20):
+                raise Interrupted("the run was asked to stop")
+
+
+def _check(body: Body, writer: BodyWriter) -> None:
+    if body.md5 and writer.md5 == body.md5:
+        return  # the checksum outweighs a size: a 32-bit field cannot tell one above 2 GB
+    if body.size is not None and writer.size != body.size:
+        raise _Mismatch(
+            SIZE, f"{writer.size:,} bytes came where the org says that there are {body.size:,}"
+        )
+    if body.md5:
+        raise _Mismatch(MD5, f"its MD5 is {writer.md5} where the org says {body.md5}")
+
+
+def _kind(refusal: OrgRefused, body: Body) -> str:
+    if body.deleted and refusal.status in (403, 404):
+        return DELETED
+    if refusal.status == 404:
+        return GONE
+    return FORBIDDEN if refusal.status == 403 else REFUSED
+

@@ -1,0 +1,120 @@
+"""Bodies that an earlier bag of the home holds: linked into the next one instead of fetched."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from sfexit.archive import layout
+from sfexit.archive.bodies import StoredBody, digests
+from sfexit.errors import ArchiveProblem
+from sfexit.export.files.listing import Body
+from sfexit.export.means import Means
+
+_COLUMNS = ("path", "bytes", "sha256", "salesforce_md5", "salesforce_bytes", "modified")
+
+
+def unchanged(body: Body, told: dict[str, str]) -> bool:
+    """True when a line of an earlier index speaks of the same bytes as a body listed now. Pure.
+
+    The same version with the same size and checksum is the same file. Where the org gives no
+    checksum, only a row that was not touched since is believed; an image in rich text never changes
+    under its reference.
+    """
+    if body.reference:
+        return True
+    if str("" if body.size is None else body.size) != told["salesforce_bytes"]:
+        return False
+    if body.md5 or told["salesforce_md5"]:
+        return body.md5 == told["salesforce_md5"]
+    return bool(body.modified) and body.modified == told["modified"]
+
+
+class Held:
+    """The index of a sealed bag, for look-ups from several threads."""
+
+    def __init__(self, bag: Path, database: Path) -> None:
+        self._bag = bag
+        self._path = database
+        self._lock = threading.Lock()
+        self._db = sqlite3.connect(database, isolation_level=None, check_same_thread=False)
+
+    @classmethod
+    def open(cls, bag: Path, folder: Path) -> Held:
+        """Read the index of `bag` into a database in `folder`. Raises ArchiveProblem."""
+        database = folder / "files-held.db"
+        with contextlib.suppress(FileNotFoundError):
+            database.unlink()
+        held = cls(bag, database)
+        held._db.execute("PRAGMA journal_mode = OFF")
+        held._db.execute("PRAGMA synchronous = OFF")
+        columns = ", ".join(f"{name} TEXT" for name in _COLUMNS)
+        held._db.execute(f"CREATE TABLE held (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
+        held._db.execute("BEGIN")
+        held._db.executemany("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(bag))
+        held._db.execute("COMMIT")
+        return held
+
+    def find(self, key: str) -> dict[str, str] | None:
+        """The line of the index that this key's body has."""
+        with self._lock:
+            row = self._db.execute("SELECT * FROM held WHERE key = ?", (key,)).fetchone()
+        return dict(zip(("key", *_COLUMNS), row, strict=True)) if row else None
+
+    def link(self, means: Means, body: Body) -> StoredBody | None:
+        """Give the body of the earlier bag a name in this one; None when there is none that fits.
+
+        The bytes are looked at first: a damaged file of an old bag is not carried on. Durable only
+        after `bodies.make_durable`. Copied where the file system has no links.
+        """
+        told = self.find(body.key)
+        if told is None or not unchanged(body, told):
+            return None
+        source = layout.within(self._bag, f"{layout.DATA}/{told['path']}")
+        found = digests(source)
+        if found is None or (str(found[0]), found[1]) != (told["bytes"], told["sha256"]):
+            return None
+        stored = StoredBody(
+            body.object, body.key, told["path"].rpartition(".")[2], found[0], found[1]
+        )
+        final = layout.within(means.bag, stored.path)
+        means.disk.make_folder(final.parent)
+        means.disk.remove(final)
+        try:
+            os.link(source, final)
+        except OSError:
+            part = final.with_name(final.name + layout.PART_SUFFIX)
+            means.disk.remove(part)
+            handle = means.disk.create(part)
+            try:
+                with source.open("rb") as old:
+                    shutil.copyfileobj(old, handle, 1 << 20)  # type: ignore[misc]
+                means.disk.sync(handle)
+            finally:
+                handle.close()
+            means.disk.rename(part, final)
+        return stored
+
+    def close(self) -> None:
+        """Let go and remove the database."""
+        self._db.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._path.unlink()
+
+
+def _rows(bag: Path) -> Iterator[tuple[str, ...]]:
+    csv.field_size_limit(2**31 - 1)
+    try:
+        with gzip.open(bag / layout.FILES_INDEX, "rt", encoding="utf-8", newline="") as handle:
+            for row in csv.DictReader(handle):
+                key = row["path"].rpartition("/")[2].rpartition(".")[0]
+                yield (key, *(row.get(name) or "" for name in _COLUMNS))
+    except (OSError, EOFError, csv.Error, UnicodeDecodeError, KeyError) as error:
+        raise ArchiveProblem(f"{bag / layout.FILES_INDEX} is damaged: verify the archive") from error
