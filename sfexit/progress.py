@@ -26,6 +26,12 @@ class Progress(Protocol):
     def published(self, name: str, rows: int, csv_bytes: int, wire_bytes: int) -> None:
         """A page became durable: its rows, its size as CSV and as stored."""
 
+    def files_planned(self, count: int) -> None:
+        """About so many files are to be fetched; those that are here already are among them."""
+
+    def file_stored(self, size: int) -> None:
+        """A file of `size` bytes became durable."""
+
     def calls(self, used: int, budget: int | None) -> None:
         """API calls spent by this run, and how many it may spend (None: unknown)."""
 
@@ -45,6 +51,10 @@ class Silent:
     def object_finished(self, name: str, outcome: str, rows: int) -> None: ...
 
     def published(self, name: str, rows: int, csv_bytes: int, wire_bytes: int) -> None: ...
+
+    def files_planned(self, count: int) -> None: ...
+
+    def file_stored(self, size: int) -> None: ...
 
     def calls(self, used: int, budget: int | None) -> None: ...
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from sfexit.archive import layout
 from sfexit.archive.durable import Disk, Handle, close
-from sfexit.archive.journal import Event, Journal
+from sfexit.archive.journal import Journal
 from sfexit.errors import DiskTrouble, Transient
 
 _READ_BYTES = 1 << 20
@@ -189,5 +190,5 @@ def stored(journal: Journal) -> Iterator[StoredBody]:
         place = (found[-1]["folder"], found[-1]["key"])
 
 
-def _body(row: Event) -> StoredBody:
+def _body(row: sqlite3.Row) -> StoredBody:
     return StoredBody(row["object"], row["key"], row["extension"], row["bytes"], row["sha256"])

@@ -29,7 +29,7 @@ Event kinds and their data (all names of objects are API names):
     bodies             items: [[object, key, extension, bytes, sha256], …]   in the bag, durable
     bodies_lost        keys: [key, …]                   found damaged, gone or of no row any more
     body_exceptions    items: [{object, key, kind, kept, …}, …]   missing, or not as the org says
-    bodies_again       the exceptions without a body do not count: they are tried again
+    bodies_again       exceptions without a body, but for `deleted`, do not count: tried again
     note               object, kind, text
     sealing            generation, root                 before the rename
     sealed             generation, root
@@ -378,7 +378,7 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
             ],
         )
     elif kind == "bodies_again":
-        index.execute("DELETE FROM body_exception WHERE NOT kept")
+        index.execute("DELETE FROM body_exception WHERE NOT kept AND kind <> 'deleted'")
     elif kind == "note":
         index.execute(
             "INSERT INTO note VALUES (?, ?, ?, ?, ?)",

@@ -11,6 +11,11 @@ from pathlib import Path
 from sfexit.errors import ArchiveProblem, DamagedAnswer, DiskTrouble
 from sfexit.gzipped import Gunzip
 
+
+class PageUnreadable(ArchiveProblem):
+    """A stored page is gone or damaged: the reading back finds it, and it is fetched again."""
+
+
 _READ_BYTES = 1 << 18
 _FIELD_LIMIT = 2**31 - 1
 
@@ -18,7 +23,7 @@ _FIELD_LIMIT = 2**31 - 1
 def page_rows(page: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
     """The values of `columns`, in that order, of every row of a page. Memory: one row.
 
-    Raises ArchiveProblem for a page that is gone, damaged or lacks a column, DiskTrouble.
+    Raises PageUnreadable for a page that is gone, damaged or lacks a column, DiskTrouble.
     """
     csv.field_size_limit(_FIELD_LIMIT)
     text = io.TextIOWrapper(
@@ -36,7 +41,7 @@ def page_rows(page: Path, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
         for row in reader:
             yield pick(row)
     except (csv.Error, UnicodeDecodeError, ValueError, IndexError) as error:
-        raise ArchiveProblem(f"{page} is damaged: run the same command again") from error
+        raise PageUnreadable(f"{page} is damaged: run the same command again") from error
 
 
 def mentions(page: Path, word: bytes) -> bool:
@@ -57,7 +62,7 @@ def _unpacked(page: Path) -> Iterator[bytes]:
                 yield from gunzip.feed(piece)
         yield from gunzip.finish()
     except (FileNotFoundError, DamagedAnswer) as error:
-        raise ArchiveProblem(f"{page} is gone or damaged: run the same command again") from error
+        raise PageUnreadable(f"{page} is gone or damaged: run the same command again") from error
     except OSError as error:
         raise DiskTrouble(f"{page} cannot be read: {error.strerror}") from error
 

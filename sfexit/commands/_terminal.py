@@ -37,6 +37,9 @@ class State:
     rows_hint: int | None = None
     csv_bytes: int = 0
     wire_bytes: int = 0
+    files: int = 0
+    files_hint: int = 0
+    file_bytes: int = 0
     calls: int = 0
     budget: int | None = None
     notes: int = 0
@@ -67,6 +70,9 @@ class State:
             told.append(f"{self.objects_done:,} of {self.objects:,} objects")
         told.append(f"{self.rows:,} rows")
         told.append(f"{self.csv_bytes / 1e6:,.1f} MB")
+        if self.files_hint:
+            told.append(f"{self.files:,} of about {self.files_hint:,} files")
+            told.append(f"{self.file_bytes / 1e6:,.1f} MB of files")
         rate = self.rate()
         if rate:
             told.append(f"{rate:,.0f} rows/s")
@@ -130,6 +136,15 @@ class Watching:
             now = state.clock()
             if not state.samples or now - state.samples[-1][0] >= 0.5:
                 state.samples.append((now, state.rows))
+
+    def files_planned(self, count: int) -> None:
+        with self._lock:
+            self.state.files_hint = count
+
+    def file_stored(self, size: int) -> None:
+        with self._lock:
+            self.state.files += 1
+            self.state.file_bytes += size
 
     def calls(self, used: int, budget: int | None) -> None:
         with self._lock:

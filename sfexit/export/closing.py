@@ -29,8 +29,12 @@ def seal(
     lines: tuple[LedgerLine, ...],
     named: set[str],
     describe: Callable[[str], Description],
+    files: int,
 ) -> SealedBag:
-    """Write what only the end knows, and seal. Raises ArchiveProblem when sums do not hold."""
+    """Write what only the end knows, and seal; the index of files has `files` lines.
+
+    Raises ArchiveProblem when sums do not hold.
+    """
     means.tally.phase("Sealing")
     before = (means.stored_json(layout.LIMITS) or {}).get("before", {})
     means.publish_json(layout.LIMITS, {"before": before, "after": limits(means.client)})
@@ -59,6 +63,7 @@ def seal(
         lines=lines,
         named=named,
         describe=describe,
+        files=files,
         key=key(),
         labels={
             "organization": organization or "unknown",

@@ -100,21 +100,8 @@ def line(
 
 def _known_gaps(work: Work) -> tuple[str, str]:
     """What an otherwise complete object still lacks: reason and remedy."""
-    bodies = [
-        name
-        for name in work.left_out
-        if (found := work.description.field(name)) is not None and found.type == "base64"
-    ]
     vanished = [name for name, why in work.left_out.items() if why == VANISHED]
     gaps = []
-    if bodies:
-        gaps.append(
-            (
-                f"its rows are here, the file bodies ({', '.join(bodies)}) are not: this version "
-                "of sfexit does not read them yet",
-                "take the files by other means until a later version of sfexit reads them",
-            )
-        )
     if vanished:
         gaps.append(
             (

@@ -32,6 +32,8 @@ class ExportResult:
     resumed: bool
     set_aside: tuple[str, ...]
     already_sealed: bool = False
+    files_fetched: int = 0  # by this run
+    file_bytes_fetched: int = 0
     sight: Sight | None = None  # None: a bag from before there was a look
     metadata: Summary | None = None  # None: a bag from before metadata were taken
 

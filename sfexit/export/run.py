@@ -19,6 +19,7 @@ from sfexit.errors import ArchiveProblem, DiskTrouble, SignInProblem, Transient
 from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
 from sfexit.export.dictionary.stage import Dictionary
+from sfexit.export.files.stage import Files
 from sfexit.export.hidden import Looking, LookingCloser
 from sfexit.export.means import Means, Tuning
 from sfexit.export.metadata.stage import Metadata
@@ -144,7 +145,7 @@ def _run(
 ) -> ExportResult:
     for leftover in means.home.work.glob("ids-*"):  # of an audit that was killed
         shutil.rmtree(leftover, ignore_errors=True)
-    strangers = sealing.sweep(means.home, means.disk, means.journal)
+    strangers = sealing.sweep(means.home, means.disk, means.journal, beginning=True)
 
     objects = Catalogue(means, first)
     organization = Organization(means)
@@ -152,9 +153,12 @@ def _run(
     records = Records(means, objects)
     closer = LookingCloser(means, looking, records.description)
     # In the order of a run. What else an export takes stands between the records and the last look.
+    files = Files(means, records.description)
     metadata = Metadata(means)
     dictionary = Dictionary(means)
-    stages: list[Stage] = [objects, organization, looking, records, metadata, dictionary, closer]
+    stages: list[Stage] = [
+        objects, organization, looking, records, files, metadata, dictionary, closer,
+    ]  # fmt: skip
 
     if resumed:
         for stage in stages:
@@ -170,7 +174,13 @@ def _run(
         named |= stage.named()
     name = str(organization.row.get("Name") or "")
     bag = closing.seal(
-        means, key, organization=name, lines=lines, named=named, describe=records.description
+        means,
+        key,
+        organization=name,
+        lines=lines,
+        named=named,
+        describe=records.description,
+        files=files.lines,
     )
     closing.clean_up(means)
     return ExportResult(
@@ -185,6 +195,8 @@ def _run(
         seconds=time.monotonic() - started,
         resumed=resumed,
         set_aside=tuple(strangers),
+        files_fetched=files.stored,
+        file_bytes_fetched=files.bytes,
         sight=looking.sight,
         metadata=metadata.summary,
     )

@@ -38,6 +38,12 @@ class Tally:
             self.csv_bytes += csv_bytes
         self.inner.published(name, rows, csv_bytes, wire_bytes)
 
+    def files_planned(self, count: int) -> None:
+        self.inner.files_planned(count)
+
+    def file_stored(self, size: int) -> None:
+        self.inner.file_stored(size)
+
     def calls(self, used: int, budget: int | None) -> None:
         self.used = used
         self.inner.calls(used, budget)

@@ -50,6 +50,7 @@ SOBJECTS, JOURNAL = "data/schema/sobjects.json.gz", "data/evidence/journal.jsonl
 METADATA, PACKAGES = "data/metadata/index.csv", "data/metadata/packages/"
 COMPONENTS = ("retrieved", "hidden", "partly", "missing", "failed", "left_out")
 UNPACKED = 629_145_600  # bytes that one package of metadata unpacks to at most
+FILES, EXCEPTIONS = "data/files/index.csv.gz", "data/evidence/body_exceptions.csv"
 DECLARATION = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 WITH_ROWS = ("exported", "failed")  # a failed reading keeps the rows that did come
 OUTCOMES = ("exported", "empty", "covered", "no_data", "not_exported", "failed")
@@ -58,6 +59,7 @@ SIGNATURES = [TAGMANIFEST + form for form in (".sig", ".minisig", ".sshsig")]
 SEAL = ["public-key.pem", "minisign.pub", "allowed_signers", *SIGNATURES]
 SPKI = bytes.fromhex("302a300506032b6570032100")  # what stands before an Ed25519 key in a PEM
 SAFE = re.compile(r"[A-Za-z0-9._~-]+(/[A-Za-z0-9._~-]+)*")
+BODY = re.compile(r"data/files/content/([0-9a-f]{2})/([A-Za-z0-9]{18}(?:~\w+)?)\.[a-z0-9]+", re.A)
 STEP = 1 << 20  # bytes read at a time
 IDS_IN_MEMORY = 500_000  # ids of one table held at a time; beyond that they go to files
 BUCKETS = 1024  # so many files: of a billion rows each gets the ids of a million
@@ -279,6 +281,7 @@ class Check:
         self.attempt(JOURNAL, self.check_journal)
         self.attempt(METADATA, self.check_metadata)
         self.attempt(PACKAGE, self.check_tables)
+        self.attempt(FILES, self.check_bodies)
         self.read_the_rest()
         self.compare_digests()
 
@@ -614,6 +617,63 @@ class Check:
             if line and number(line["rows"]) != count:
                 self.find(path, f"has {count} rows, {line['rows']} in {PAGES}")
         return count, deleted
+
+    # --- the files
+
+    def check_bodies(self) -> None:
+        """Section 5: every line of the index has its bytes, and every file has a line."""
+        odd = set()  # bodies that the writer kept and named as not what Salesforce says
+        if EXCEPTIONS in self.on_disk:
+            for line in self.table(EXCEPTIONS, "object record_id field reference kept"):
+                if line["kept"] == "true":
+                    odd.add((line["object"], line["record_id"], line["field"], line["reference"]))
+        lines: dict[str, int] = {}
+        seen: set[str] = set()
+        deep = not self.options.quick and not self.options.object
+        needed = "object record_id field path bytes sha256 salesforce_md5 salesforce_bytes"
+        for at, line in enumerate(self.table(FILES, needed), 1):
+            path, where = "data/" + line["path"], f"line {at} ({line['record_id']:.30})"
+            lines[line["object"]] = lines.get(line["object"], 0) + 1
+            found = BODY.fullmatch(path)
+            key = found.group(2) if found else ""
+            if not found or hashlib.sha256(key[:18].encode()).hexdigest()[:2] != found.group(1):
+                self.find(FILES, f"{where}: {path:.100} is no name of a body")
+                continue
+            if key[:18] not in (line["record_id"], line.get("reference")):
+                self.find(FILES, f"{where}: its path has another id")
+            if self.manifest.get(path) != line["sha256"]:
+                self.find(FILES, f"{where}: {path} does not have its sha256 in {MANIFEST}")
+            elif self.on_disk.get(path, number(line["bytes"])) != number(line["bytes"]):
+                self.find(FILES, f"{where}: {path} does not have the size it tells")
+            first = path not in seen
+            seen.add(path)
+            told = (line["object"], line["record_id"], line["field"], line.get("reference") or "")
+            same, proven = told in odd, False
+            if line["salesforce_md5"] and deep and first and path in self.on_disk:
+                proven = self.attempt(path, self.md5, path) == line["salesforce_md5"]
+                if not proven and not same:
+                    self.find(path, f"does not have the MD5 that Salesforce states in {FILES}")
+            size = line["salesforce_bytes"]
+            if size and size != line["bytes"] and not line["salesforce_md5"] and not same:
+                self.find(FILES, f"{where}: {line['bytes']} bytes, Salesforce states {size}")
+        for path in self.on_disk:
+            if path.startswith("data/files/content/") and path not in seen:
+                self.find(path, f"belongs to no line of {FILES}")
+        for name, line in self.ledger.items():
+            witnesses = dict(word.partition("=")[::2] for word in line["witnesses"].split(";"))
+            if number(witnesses.get("bodies", lines.get(name, 0))) != lines.get(name, 0):
+                text = f"{witnesses['bodies']} bodies, {FILES} has {lines.get(name, 0)}"
+                self.find(LEDGER, f"{name}: {text}")
+
+    def md5(self, path: str) -> str:
+        """MD5 of a file; its SHA-256 is kept for the comparison with the manifest."""
+        sha256, md5 = hashlib.sha256(), hashlib.new("md5")  # noqa: S324 (Salesforce's checksum)
+        with (self.bag / path).open("rb") as file:
+            for piece in iter(lambda: file.read(STEP), b""):
+                sha256.update(piece)
+                md5.update(piece)
+        self.digests[path] = sha256.hexdigest()
+        return md5.hexdigest()
 
     # --- the seal
 

@@ -207,10 +207,9 @@ class Fetcher:
                 if got.start != writer.size:
                     writer.restart()
                 writer.etag = got.etag
-                unknown = body.size is None and not body.md5
-                if unknown and "html" in got.content_type:
-                    raise DamagedAnswer("a web page came instead of a file")
                 self._copy(body, got.pieces(), writer)
+                if "html" in got.content_type and not _proven(body, writer):
+                    raise DamagedAnswer("a web page came instead of a file")
                 return got.content_type
         except DamagedAnswer:
             writer.restart()
@@ -245,10 +244,18 @@ def _check(body: Body, writer: BodyWriter) -> None:
         raise _Mismatch(MD5, f"its MD5 is {writer.md5} where the org says {body.md5}")
 
 
+def _proven(body: Body, writer: BodyWriter) -> bool:
+    """True when size or checksum of what came are known and right."""
+    try:
+        _check(body, writer)
+    except _Mismatch:
+        return False
+    return bool(body.md5) or body.size is not None
+
+
 def _kind(refusal: OrgRefused, body: Body) -> str:
     if body.deleted and refusal.status in (403, 404):
         return DELETED
     if refusal.status == 404:
         return GONE
     return FORBIDDEN if refusal.status == 403 else REFUSED
-

@@ -95,7 +95,7 @@ class Held:
             handle = means.disk.create(part)
             try:
                 with source.open("rb") as old:
-                    shutil.copyfileobj(old, handle, 1 << 20)  # type: ignore[misc]
+                    shutil.copyfileobj(old, handle, 1 << 20)
                 means.disk.sync(handle)
             finally:
                 handle.close()
@@ -117,4 +117,6 @@ def _rows(bag: Path) -> Iterator[tuple[str, ...]]:
                 key = row["path"].rpartition("/")[2].rpartition(".")[0]
                 yield (key, *(row.get(name) or "" for name in _COLUMNS))
     except (OSError, EOFError, csv.Error, UnicodeDecodeError, KeyError) as error:
-        raise ArchiveProblem(f"{bag / layout.FILES_INDEX} is damaged: verify the archive") from error
+        raise ArchiveProblem(
+            f"{bag / layout.FILES_INDEX} is damaged: verify the archive"
+        ) from error

@@ -11,12 +11,11 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from pathlib import Path
 
 from sfexit.archive import bodies, layout, sealing
 from sfexit.archive.bodies import StoredBody
 from sfexit.archive.ledger import LedgerLine
-from sfexit.archive.stored_rows import mentions, page_rows
+from sfexit.archive.stored_rows import PageUnreadable, mentions, page_rows
 from sfexit.catalog import Description
 from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
 from sfexit.export.files import index, telling
@@ -30,9 +29,7 @@ from sfexit.export.stage import Stage
 from sfexit.salesforce import org as orgs
 
 _WAITING = 96  # bodies under way or done and not yet journaled
-_TOGETHER = 64
 _READ_AT_ONCE = 2
-_BYTES_A_DAY_OF_SECONDS = 86_400
 
 
 class Files(Stage):
@@ -46,7 +43,11 @@ class Files(Stage):
         self._describe = describe
         self._held = held
         self._fetcher = Fetcher(means)
+        self._unreadable = False
+        self._halted = False
         self._checked: set[str] | None = None  # folders that were read back and not added to since
+        # Fields of an object's pages, what they tell of files, and whether its records have photos.
+        self._known: dict[str, tuple[str, Recipe | None, bool]] = {}
         self.counts: dict[str, Counts] = {}
         self.lines = 0
         self.stored = 0
@@ -55,14 +56,20 @@ class Files(Stage):
     # ---- which there are ---------------------------------------------------------------------
 
     def _recipes(self) -> list[Recipe]:
+        """Of the objects that have rows in the bag, in the order of reading."""
         found = []
         for row in self.means.journal.rows(
-            "SELECT DISTINCT o.name, o.fields FROM object o JOIN page p "
-            "ON p.object = o.name AND p.reading = o.reading ORDER BY o.position"
+            "SELECT name, fields FROM object o WHERE EXISTS (SELECT 1 FROM page p WHERE "
+            "p.object = o.name AND p.reading = o.reading) ORDER BY position"
         ):
-            one = recipe(self._describe(row["name"]), json.loads(row["fields"]))
-            if one is not None:
-                found.append(one)
+            known = self._known.get(row["name"])
+            if known is None or known[0] != row["fields"]:
+                description = self._describe(row["name"])
+                one = recipe(description, json.loads(row["fields"]))
+                known = (row["fields"], one, description.has("FullPhotoUrl"))
+                self._known[row["name"]] = known
+            if known[1] is not None:
+                found.append(known[1])
         return found
 
     def listed(self) -> Iterator[Body]:
@@ -72,10 +79,13 @@ class Files(Stage):
                 continue
             for page in self.means.journal.pages(one.object):
                 path = layout.within(self.means.bag, page["path"])
-                if not one.blobs and not mentions(path, IMAGE_MARK):
-                    continue
-                for row in page_rows(path, one.columns):
-                    yield from one.bodies(row)
+                try:
+                    if not one.blobs and not mentions(path, IMAGE_MARK):
+                        continue
+                    for row in page_rows(path, one.columns):
+                        yield from one.bodies(row)
+                except PageUnreadable:
+                    self._unreadable = True  # the reading back finds the page; then all again
 
     # ---- fetching ----------------------------------------------------------------------------
 
@@ -87,13 +97,18 @@ class Files(Stage):
             self.means.journal.record("bodies_again")
 
     def take(self) -> None:
+        self._unreadable = False
         self.means.tally.phase("Fetching files")
         self.means.tally.files_planned(self._about_how_many())
+        before = bool(self.means.journal.rows("SELECT 1 FROM body LIMIT 1"))
         try:
             self._fetch_all()
         except QuotaSpent as spent:
             raise QuotaSpent(f"{spent.message} {self._so_far()}") from spent
-        self._forget_strays()
+        if self._unreadable:
+            self.means.journal.record("bodies_again")  # a damaged row may have named anything
+        elif before:
+            self._forget_strays()
         self._publish_index()
 
     def _about_how_many(self) -> int:
@@ -111,24 +126,22 @@ class Files(Stage):
 
     def _fetch_all(self) -> None:
         waiting: set[Future[Outcome]] = set()
-        first: BaseException | None = None
+        self._halted = False
         try:
             for body in self._missing():
                 self.means.go_on()
                 waiting.add(self.means.streams.submit(self._one, body))
                 if len(waiting) >= _WAITING:
-                    waiting = self._collect(waiting, at_least=_WAITING - _TOGETHER)
-            while waiting:
-                waiting = self._collect(waiting, at_least=0)
-        except BaseException as error:
-            first = error
-            self.means.stop.set()
+                    self._collect(waiting, fewer_than=_WAITING)
+            self._collect(waiting, fewer_than=1)
+        except BaseException:
+            self._halted = True
             raise
         finally:
-            if first is not None:
-                for future in waiting:
-                    future.cancel()
-                self._keep(wait(waiting).done)
+            # What is done when something stops the run was paid for with a call: it is kept.
+            for future in waiting:
+                future.cancel()
+            self._keep(wait(waiting).done)
 
     def _missing(self) -> Iterator[Body]:
         """Bodies that are neither in the bag nor named as an exception."""
@@ -150,14 +163,22 @@ class Files(Stage):
             yield body
 
     def _one(self, body: Body) -> Outcome:
+        """One body to its outcome. After the first failure of a run no other is begun."""
         self.means.go_on()
+        if self._halted:
+            raise Interrupted("another file stopped the run")
+        try:
+            return self._fetched(body)
+        except BaseException:
+            self._halted = True
+            raise
+
+    def _fetched(self, body: Body) -> Outcome:
         linked = self._held.link(self.means, body) if self._held is not None else None
         if linked is not None:
             return Outcome(body, linked, bytes=linked.bytes)
         try:
             return self._fetcher.fetch(body)
-        except Interrupted:
-            raise
         except Transient as fault:
             if isinstance(fault.__cause__, OSError):
                 raise
@@ -173,16 +194,17 @@ class Files(Stage):
         except Transient as silence:
             raise Paused(silent(silence)) from fault
 
-    def _collect(self, waiting: set[Future[Outcome]], *, at_least: int) -> set[Future[Outcome]]:
-        """Journal what is done; returns the rest, which is smaller, and at most `at_least` + 64."""
-        done: set[Future[Outcome]] = set()
-        while not done or len(waiting) > at_least + _TOGETHER:
-            finished, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            done |= finished
-        self._keep(done)
-        for future in done:
-            future.result()  # raises what stopped it
-        return waiting
+    def _collect(self, waiting: set[Future[Outcome]], *, fewer_than: int) -> None:
+        """Journal what is done and take it out of `waiting`, until few are left."""
+        while waiting and len(waiting) >= fewer_than:
+            done = wait(waiting, return_when=FIRST_COMPLETED).done
+            errors = [error for future in done if (error := future.exception()) is not None]
+            if errors:  # perhaps only of those that another one made stop
+                rest = wait(waiting).done
+                errors = [error for future in rest if (error := future.exception()) is not None]
+                raise next((one for one in errors if not isinstance(one, Interrupted)), errors[0])
+            waiting -= done
+            self._keep(done)
 
     def _keep(self, done: set[Future[Outcome]]) -> None:
         """Make durable and journal the outcomes of these; what failed is not looked at here."""
@@ -223,7 +245,7 @@ class Files(Stage):
         for body in lost:
             self.means.tally.note(f"{body.path} was changed or removed; it is fetched again")
         self._drop(lost)
-        return not lost
+        return not lost and not self._unreadable
 
     def _changed(self, pool: ThreadPoolExecutor, batch: list[StoredBody]) -> list[StoredBody]:
         self.means.go_on()
@@ -278,7 +300,8 @@ class Files(Stage):
             elif body.elsewhere:
                 counts.elsewhere += 1
         for row in self.means.journal.rows(
-            "SELECT object, kind, kept, count(*) AS n FROM body_exception GROUP BY object, kind, kept"
+            "SELECT object, kind, kept, count(*) AS n FROM body_exception "
+            "GROUP BY object, kind, kept"
         ):
             counts = self.counts.setdefault(row["object"], Counts())
             counts.exceptions[row["kind"], bool(row["kept"])] = row["n"]
@@ -301,12 +324,7 @@ class Files(Stage):
             if known is not None and known.covered:
                 left_out = {**line.fields_not_exported, **known.covered}
                 line = replace(line, fields_not_exported=left_out)
-            if line.has_rows:
-                line = telling.with_photos(line, self._describe(line.object))
+            if self._known.get(line.object, ("", None, False))[2]:
+                line = telling.with_photos(line)
             told.append(line)
         return tuple(told)
-
-
-def previous_bag(means: Means, bag: Path) -> Held:
-    """The bodies of a sealed bag, for `Files`."""
-    return Held.open(bag, means.home.work)

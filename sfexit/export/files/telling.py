@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 
 from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
-from sfexit.catalog import Description
 from sfexit.export import plan
 from sfexit.export.files.fetching import (
     DELETED,
@@ -83,10 +82,8 @@ def with_files(line: LedgerLine, counts: Counts) -> LedgerLine:
     )
 
 
-def with_photos(line: LedgerLine, description: Description) -> LedgerLine:
+def with_photos(line: LedgerLine) -> LedgerLine:
     """The line of an object whose records have photos, saying that these are not here."""
-    if not description.has("FullPhotoUrl"):
-        return line
     return replace(line, reason=_joined([line.reason, _PHOTOS]))
 
 
