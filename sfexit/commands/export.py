@@ -52,6 +52,11 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     help="Read external objects (__x), too: each query is a call to the system that holds them.",
 )
 @click.option(
+    "--no-files",
+    is_flag=True,
+    help="Leave out the bytes of files (one API call each). The archive counts as incomplete.",
+)
+@click.option(
     "--anew",
     is_flag=True,
     help="Make the next archive of a home that already has a sealed one.",
@@ -70,6 +75,7 @@ def command(
     objects: tuple[str, ...],
     exclude: tuple[str, ...],
     external: bool,
+    no_files: bool,
     anew: bool,
     strict: bool,
     api_version: str | None,
@@ -108,7 +114,10 @@ def command(
     )
     about = homes.work_about(HomeLayout(home)) or {}
     selection = Selection(
-        frozenset(settings.objects), frozenset(settings.exclude), external=external
+        frozenset(settings.objects),
+        frozenset(settings.exclude),
+        external=external,
+        files=not no_files,
     )
     with (
         progress(quiet=quiet, verbose=verbose) as (watching, say),

@@ -55,8 +55,11 @@ def document(result: ExportResult) -> dict[str, Any]:
         "objects": len(result.lines),
         "outcomes": dict(Counter(line.outcome for line in result.lines)),
         "rows": sum(line.rows or 0 for line in result.lines),
+        "files": dict(zip(("listed", "stored"), _files(result.lines), strict=True)),
         "this_run": {
             "rows_read": result.rows_read,
+            "files_fetched": result.files_fetched,
+            "file_bytes_fetched": result.file_bytes_fetched,
             "csv_bytes_read": result.csv_bytes_read,
             "api_calls": result.calls,
             "seconds": round(result.seconds, 3),
@@ -136,6 +139,9 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     yield f"Org       {organization} ({result.organization_id})"
     yield f"Objects   {len(result.lines):,}: {told}"
     yield f"Rows      {rows:,}, deleted and archived ones included"
+    listed, here = _files(result.lines)
+    if listed:
+        yield f"Files     {here:,} of the {listed:,} that the records name"
     if result.metadata is not None:
         yield f"Metadata  {_metadata_line(result.metadata)}"
     if result.bag is not None:
@@ -148,11 +154,25 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     else:
         rate = result.rows_read / result.seconds if result.seconds else 0
         yield (
-            f"This run  {result.rows_read:,} rows, {result.calls:,} API calls, "
+            f"This run  {result.rows_read:,} rows, {_fetched(result)}{result.calls:,} API calls, "
             f"{result.seconds:,.1f} s, {rate:,.0f} rows/s"
         )
     if result.set_aside:
         yield f"Set aside {len(result.set_aside)} files that are not ours, in work/set-aside"
+
+
+def _files(lines: Iterable[LedgerLine]) -> tuple[int, int]:
+    """Files that the records name, and those of them in the archive."""
+    told = [line.witnesses for line in lines]
+    return sum(one.get("bodies_listed", 0) for one in told), sum(
+        one.get("bodies", 0) for one in told
+    )
+
+
+def _fetched(result: ExportResult) -> str:
+    if not result.files_fetched:
+        return ""
+    return f"{result.files_fetched:,} files ({_size(result.file_bytes_fetched)}), "
 
 
 def _unseen(spots: Sequence[BlindSpot], width: int) -> Iterator[str]:
