@@ -61,8 +61,8 @@ def test_document(sfexit: Sfexit, company: Company, home: Path) -> None:
     told = json.loads(ran.out)
     assert set(told) == {
         "schema", "home", "organization_id", "organization", "complete", "already_sealed",
-        "resumed", "bag", "objects", "outcomes", "rows", "this_run", "set_aside", "incomplete",
-        "sight",
+        "resumed", "bag", "objects", "outcomes", "rows", "files", "this_run", "set_aside",
+        "incomplete", "sight",
     }  # fmt: skip
     assert told["schema"] == "sfexit-export/1"
     assert told["home"] == str(home)
