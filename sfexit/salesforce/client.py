@@ -106,6 +106,8 @@ class Client:
         self.progress = progress
         self.server_time: datetime | None = None  # UTC, of the newest answer
         self.deprecation: str | None = None  # the org's own words about the API version
+        self.wire_bytes = 0  # bodies received so far, as packed as they came
+        self._wire_lock = threading.Lock()
         self.budget = CallBudget(budget_share, server_time=lambda: self.server_time)
         self.throttle = retries.Throttle(streams, clock)
         self._breaker = retries.Breaker(clock)
@@ -488,7 +490,17 @@ class Client:
             return None
 
     def _raw(self, response: requests.Response, what: str) -> RawAnswer:
-        return raw_answer(response, what, minimum_bytes_per_second=self._slowest, clock=self._clock)
+        return raw_answer(
+            response,
+            what,
+            minimum_bytes_per_second=self._slowest,
+            clock=self._clock,
+            heard=self._count_bytes,
+        )
+
+    def _count_bytes(self, size: int) -> None:
+        with self._wire_lock:
+            self.wire_bytes += size
 
     def _note_headers(self, headers: Mapping[str, str]) -> None:
         self.budget.heard(headers.get("Sforce-Limit-Info"))

@@ -326,6 +326,7 @@ class RawAnswer:
     _raw: Any = field(repr=False)
     _watch: RateWatch = field(repr=False)
     _what: str = field(repr=False)
+    _heard: Callable[[int], None] = field(repr=False, default=lambda _: None)
 
     def pieces(self, size: int = PIECE_BYTES) -> Iterator[bytes]:
         """The body exactly as received (chunk framing removed), at most `size` bytes at a time.
@@ -346,6 +347,7 @@ class RawAnswer:
                 if left:  # a stand-in for the wire that does not check by itself
                     raise NetworkFault(f"The answer to {self._what} is shorter than declared.")
                 return
+            self._heard(len(piece))
             if not self._watch.end(len(piece)):
                 raise NetworkFault(f"The answer to {self._what} came too slowly.")
             yield piece
@@ -380,8 +382,12 @@ def raw_answer(
     *,
     minimum_bytes_per_second: float = MINIMUM_BYTES_PER_SECOND,
     clock: Callable[[], float] = time.monotonic,
+    heard: Callable[[int], None] = lambda _: None,
 ) -> RawAnswer:
-    """Wrap an unread response. Raises DamagedAnswer for a packing that nobody asked for."""
+    """Wrap an unread response; `heard` is told of bytes as they arrive.
+
+    Raises DamagedAnswer for a packing that nobody asked for.
+    """
     encoding = response.headers.get("Content-Encoding", "").strip().lower() or "identity"
     if encoding == "x-gzip":
         encoding = "gzip"
@@ -401,4 +407,5 @@ def raw_answer(
         _raw=response.raw,
         _watch=RateWatch(minimum_bytes_per_second, clock),
         _what=what,
+        _heard=heard,
     )

@@ -1,0 +1,223 @@
+"""Bodies: everything that holds a file in the org has that file in the archive.
+
+Compared are the org's own MD5 and size of every version with what the index of the archive says;
+whether the stored bytes have them is for the offline checks. Where the org keeps no checksum
+(attachments, documents) a sample is read again, with `deep` all of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sfexit.errors import ArchiveProblem, OrgRefused, Transient
+from sfexit.verify.finding import Finding, not_made
+from sfexit.verify.live import asking
+from sfexit.verify.live.archived import Bag
+from sfexit.verify.live.keys import (
+    DIGEST_BYTES,
+    ID_BYTES,
+    KeySet,
+    differences,
+    digest,
+    id18,
+    id_key,
+)
+from sfexit.verify.live.rows import LISTED
+from sfexit.verify.live.schema import Shape
+from sfexit.verify.live.wire import Wire
+
+CHECK = "bodies"
+
+#: object → columns with the MD5 and the size of its body (Object Reference, each object).
+_MD5 = {"ContentVersion": "Checksum"}
+_SIZES = ("ContentSize", "BodyLength", "LogFileLength", "Length")
+#: What has no bytes in the org: a link, or a file that lies in another system (Object Reference,
+#: ContentVersion: ContentLocation, FileType).
+_ELSEWHERE = {"ContentLocation": ("E", "L"), "FileType": ("LINK",)}
+#: Renditions and previews are made from the files, and are none (Object Reference,
+#: ContentVersionRenditionContent, ContentBody).
+_NO_BODIES = frozenset({"ContentVersionRenditionContent", "ContentBody"})
+
+
+@dataclass(frozen=True)
+class Bodies:
+    """How the bodies of one field compare."""
+
+    object: str
+    field: str
+    org: int = 0
+    archive: int = 0
+    by_md5: int = 0
+    reread: int = 0
+    findings: tuple[Finding, ...] = ()
+
+
+def compare(
+    wire: Wire,
+    bag: Bag,
+    shapes: Mapping[str, Shape],
+    folder: Path,
+    *,
+    sample: int,
+    deep: bool,
+    chance: random.Random,
+) -> list[Bodies]:
+    """Every body of the org against the archive's index. `sample`: bodies to read again."""
+    wanted = [
+        (shape, name)
+        for shape in shapes.values()
+        for name in shape.bodies()
+        if shape.name not in _NO_BODIES
+    ]
+    index = _Index(bag, folder, {(shape.name, name) for shape, name in wanted})
+    found = []
+    for shape, name in wanted:
+        try:
+            found.append(_one(wire, bag, shape, name, index, folder, sample, deep, chance))
+        except (OrgRefused, Transient) as trouble:
+            told = not_made(CHECK, f"the org did not list its bodies: {trouble.message}",
+                            object=shape.name)  # fmt: skip
+            found.append(Bodies(shape.name, name, findings=(told,)))
+    index.remove()
+    return found
+
+
+class _Index:
+    """The index of the archive as keys on disk, one set for each field that holds bodies."""
+
+    def __init__(self, bag: Bag, folder: Path, fields: set[tuple[str, str]]) -> None:
+        self.sets = {
+            both: KeySet(folder, f"{both[0]}.{both[1]}.files", DIGEST_BYTES) for both in fields
+        }
+        for line in bag.files():
+            keys = self.sets.get((line.get("object", ""), line.get("field", "")))
+            key = id_key(line.get("record_id", ""))
+            if keys is not None and key is not None:
+                keys.add(key, False, _payload(line.get("salesforce_md5"), line.get("bytes")))
+
+    def remove(self) -> None:
+        for keys in self.sets.values():
+            keys.remove()
+
+
+def _payload(md5: object, size: object) -> bytes:
+    return digest([str(md5 or "").lower(), str(size if size is not None else "")])
+
+
+def _one(
+    wire: Wire,
+    bag: Bag,
+    shape: Shape,
+    name: str,
+    index: _Index,
+    folder: Path,
+    sample: int,
+    deep: bool,
+    chance: random.Random,
+) -> Bodies:
+    md5 = _MD5.get(shape.name, "")
+    size = next((one for one in _SIZES if shape.has(one)), "")
+    more = [one for one in _ELSEWHERE if shape.has(one)]
+    columns = ["Id", *([md5] if md5 else []), *([size] if size else []), *more]
+    org = KeySet(folder, f"{shape.name}.{name}.bodies", DIGEST_BYTES)
+    drawn: list[str] = []
+    unproven = by_md5 = 0
+    for page in wire.pages(asking.soql(shape.name, columns)):
+        for row in page.rows:
+            key = id_key(str(row.get("Id")))
+            if key is None or any(row.get(one) in values for one, values in _ELSEWHERE.items()):
+                continue
+            told = row.get(md5) if md5 else None
+            org.add(key, False, _payload(told, row.get(size)))
+            if told:
+                by_md5 += 1
+                continue
+            unproven += 1
+            if deep or len(drawn) < sample:
+                drawn.append(str(row["Id"]))
+            elif (at := chance.randrange(unproven)) < sample:  # reservoir: each equally likely
+                drawn[at] = str(row["Id"])
+    here = index.sets[(shape.name, name)]
+    findings = _differences(shape.name, name, org, here, md5)
+    broken = {one.record_id for one in findings}
+    count, more_findings = _read_again(
+        wire, bag, shape.name, name, [one for one in drawn if one not in broken]
+    )
+    org.remove()
+    return Bodies(
+        shape.name, name, org.count, here.count, by_md5, count, (*findings, *more_findings)
+    )
+
+
+def _differences(name: str, column: str, org: KeySet, here: KeySet, md5: str) -> list[Finding]:
+    counts = dict.fromkeys(("body-left-out", "body-differs"), 0)
+    found: list[Finding] = []
+    for one in differences(org, here):
+        if one.org is None:
+            continue  # of a record that was purged since: the rows tell
+        code = "body-left-out" if one.bag is None else "body-differs"
+        counts[code] += 1
+        if counts[code] <= LISTED:
+            found.append(
+                Finding(
+                    code,
+                    CHECK,
+                    object=name,
+                    record_id=id18(one.org[:ID_BYTES].decode("ascii", "replace")),
+                    field=column,
+                    expected="the body that the org has",
+                    found="no body" if one.bag is None else f"another size{' or MD5' * bool(md5)}",
+                    witness=f"{name}.{md5 or 'size'} in the org",
+                )
+            )
+    for code, count in counts.items():
+        if count > LISTED:
+            found.append(
+                Finding(code, CHECK, object=name, field=column, count=count - LISTED,
+                        expected=f"{count:,} in all; the first {LISTED} stand by id")
+            )  # fmt: skip
+    return found
+
+
+def _read_again(
+    wire: Wire, bag: Bag, name: str, column: str, ids: Sequence[str]
+) -> tuple[int, list[Finding]]:
+    """Read bodies from the org again and compare them with the stored ones, byte for byte."""
+    wanted = set(ids)
+    if not wanted:
+        return 0, []
+    paths = {
+        line["record_id"]: line.get("path", "")
+        for line in bag.files()
+        if line.get("object") == name and line.get("field") == column
+        and line.get("record_id") in wanted
+    }  # fmt: skip
+    read, found = 0, []
+    for record in ids:
+        if record not in paths:
+            continue
+
+        def once(record: str = record) -> str:
+            told = hashlib.sha256()
+            for piece in wire.body(f"/sobjects/{name}/{record}/{column}"):
+                told.update(piece)
+            return told.hexdigest()
+
+        try:
+            there = wire.client.retried(once, f"reading a body of {name} again")
+            here = bag.body_sha256(paths[record])
+        except (OrgRefused, Transient, ArchiveProblem) as trouble:
+            found.append(not_made(CHECK, trouble.message, object=name))
+            continue
+        read += 1
+        if there != here:
+            found.append(
+                Finding("body-differs", CHECK, object=name, record_id=record, field=column,
+                        expected=f"SHA-256 {there[:16]}…", found=f"SHA-256 {here[:16]}…",
+                        witness="the body read from the org again")
+            )  # fmt: skip
+    return read, found
