@@ -353,11 +353,13 @@ class _Tally:
 
     def _finding(self, kind: str, difference: Difference) -> Finding:
         record = id18(difference.id15) if self._way.has_id else ""
+        known = difference.id15 in self.created or bool(self._way.stamp)
         newer = self.created.get(difference.id15, self.is_newer(difference))
         since = f"since the export ({self._one.started})"
         if kind == "missing":
             detail = f"written {since}" if newer else (
                 f"it was in the org when it was exported ({self._one.started})"
+                if known else "the org does not say since when it is there"
             )  # fmt: skip
             expected, got = self._state(difference.org), "not in the archive"
         elif kind == "extra":
@@ -425,7 +427,9 @@ def _look_up(wire: Wire, one: Archived, shape: Shape, tally: _Tally) -> None:
             tally.kept["missing"].remove(difference)  # gone again meanwhile
             tally.counts["missing"] -= 1
             continue
-        newer = stamp(there.get(difference.id15, "")) > _before(one.started) > NO_STAMP
+        if not there.get(difference.id15):
+            continue  # the org does not say since when
+        newer = stamp(there[difference.id15]) > _before(one.started) > NO_STAMP
         tally.created[difference.id15] = newer
         if log and newer:
             tally.kept["missing"].remove(difference)
