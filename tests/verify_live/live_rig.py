@@ -153,7 +153,7 @@ def verdict(told: Live) -> Judgement:
 
 
 def random_org(seed: int, folder: Path) -> LiveRig:
-    """A healthy org: objects of all kinds, some hidden, some without stamps, and a life of its own."""
+    """A healthy org: objects of many kinds, some hidden, some without stamps, with a life."""
     chance = random.Random(seed)
     names = chance.sample(SOMETIMES, chance.randint(3, 9))
     views = chance.sample(NO_DATA, chance.randint(1, 4))

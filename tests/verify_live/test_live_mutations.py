@@ -1,4 +1,4 @@
-"""Damage that only the org can tell: every digest in the bag agrees again, and yet it is noticed."""
+"""Damage that only the org can tell: every digest in the bag agrees again, yet it is noticed."""
 
 from __future__ import annotations
 
