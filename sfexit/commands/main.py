@@ -23,7 +23,7 @@ COMMANDS = {
     "export": ("sfexit.commands.export", "Take everything out of the org into a sealed archive."),
     "verify-backup": (
         "sfexit.commands.verify_backup",
-        "Verify that an archive is whole and unchanged.",
+        "May we cancel? Compare the archive with the org, and prove it.",
     ),
     "contract": (
         "sfexit.commands.contract",

@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfexit.commands import _exit
+from sfexit.commands._open import org_options
+from sfexit.commands._verify_live import Wishes, verify_live
 from sfexit.errors import UsageProblem
 
 if TYPE_CHECKING:
     from sfexit.verify.offline import Offline, Options
+    from sfexit.verify.whole import Whole
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 
@@ -45,15 +48,36 @@ def _output(flag: str, text: str) -> Callable[[Any], Any]:
     "verify-backup",
     epilog=(
         "\b\nExamples:\n"
+        "  sfexit verify-backup acme-exit --org acme\n"
+        "  sfexit verify-backup acme-exit --repair\n"
         "  sfexit verify-backup acme-exit --offline\n"
-        "  sfexit verify-backup acme-exit/bags/0001 --offline --deep --html report.html\n"
         "  sfexit verify-backup acme-exit --offline --deep --expect-key SHA256:afM4… --json\n"
-        "\b\nExit codes: 0 INTACT, 8 DAMAGED, 12 a check could not be made, 75 the time given is\n"
-        "over (run it again). docs/verify-backup.md says what each level looks at.\n"
+        "\b\nExit codes: 0 SAFE (--offline: INTACT), 8 NOT SAFE (DAMAGED), 12 UNKNOWN: a check\n"
+        "could not be made, 4 sign-in, 75 paused: run it again. More in docs/verify-backup.md.\n"
     ),
 )
 @click.argument("home", metavar="HOME", type=click.Path(path_type=Path))
 @click.option("--offline", is_flag=True, help="The archive against itself, without any org.")
+@click.option(
+    "--sample", type=click.IntRange(min=0), default=1_000, show_default=True, metavar="N",
+    help="So many records, drawn by chance, are read again and compared field by field.",
+)  # fmt: skip
+@click.option(
+    "--full-values", multiple=True, metavar="NAMES",
+    help="Compare every value of these objects (API names, commas between).",
+)  # fmt: skip
+@click.option(
+    "--against-weekly-export", "weekly", metavar="FOLDER", type=click.Path(path_type=Path),
+    help="The ZIPs of Salesforce's own Data Export, as a second witness.",
+)  # fmt: skip
+@click.option(
+    "--waive", "waivers", metavar="FILE", type=click.Path(path_type=Path),
+    help="Findings that a named person accepts, each with a reason.",
+)  # fmt: skip
+@click.option(
+    "--repair", is_flag=True,
+    help="Fetch again what failed, into the next archive of the home, and verify that.",
+)  # fmt: skip
 @click.option("--quick", is_flag=True, help="Names, sizes, sums and seal only: seconds.")
 @click.option("--deep", is_flag=True, help="Every row, id, lookup and body as well.")
 @click.option(
@@ -77,11 +101,17 @@ def _output(flag: str, text: str) -> Callable[[Any], Any]:
 @_output("--html", "Write the result as a web page.")
 @_output("--csv", "Write all findings for a spreadsheet.")
 @_output("--pdf", "Write the result as a PDF (pip install 'sfexit[pdf]').")
+@org_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
 def command(
     home: Path,
     offline: bool,
+    sample: int,
+    full_values: tuple[str, ...],
+    weekly: Path | None,
+    waivers: Path | None,
+    repair: bool,
     quick: bool,
     deep: bool,
     expect_key: str | None,
@@ -92,14 +122,19 @@ def command(
     html: Path | None,
     csv: Path | None,
     pdf: Path | None,
+    api_version: str | None,
+    api_budget: str | None,
+    ca_bundle: str | None,
     as_json: bool,
     quiet: bool,
 ) -> int:
-    """Verify an archive, and say so in a way that somebody else can check.
+    """May we cancel? Compare the archive with the org, and prove the answer to others.
 
-    HOME is a home (its newest archive is meant) or one archive below its folder bags. With
-    --offline: is this archive, whole and unchanged, what was sealed? INTACT or DAMAGED. Nothing
-    is written but the files you name.
+    HOME is a home (its newest archive is meant) or one archive below its folder bags. SAFE: the
+    archive holds what the org holds now; NOT SAFE: something is missing, stale or altered, and
+    each thing is named; UNKNOWN: a check could not be made. The signed certificate goes to
+    proofs/ in the home. Nothing in the org or in the archive is changed; --repair makes a new
+    archive. With --offline, without any org: is this what was sealed? INTACT or DAMAGED.
     """
     from sfexit.verify.codes import Level
     from sfexit.verify.offline import Options
@@ -116,12 +151,52 @@ def command(
         max_seconds=max_seconds,
         state=state,
     )
-    if not offline:
+    if offline:
+        if full_values or weekly is not None or waivers is not None or repair:
+            raise UsageProblem(
+                "--full-values, --against-weekly-export, --waive and --repair are for verifying "
+                "against the org: leave out --offline."
+            )
+        return _offline(home, options, html=html, csv=csv, pdf=pdf, as_json=as_json, quiet=quiet)
+    if part != (1, 1) or max_seconds is not None:
         raise UsageProblem(
-            "Say --offline: this version verifies an archive against itself, not yet against "
-            "the org."
+            "--subset and --max-duration are for --offline: the answer about the org is one."
         )
-    return _offline(home, options, html=html, csv=csv, pdf=pdf, as_json=as_json, quiet=quiet)
+    wishes = Wishes(
+        sample, _names(full_values), weekly, waivers, repair, deep, html, csv, pdf, as_json, quiet
+    )
+    whole, proof = verify_live(
+        home, options, wishes,
+        api_version=api_version, api_budget=api_budget, ca_bundle=ca_bundle,
+    )  # fmt: skip
+    return _tell(whole, proof, wishes)
+
+
+def _names(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for value in values for name in value.replace(",", " ").split())
+
+
+def _tell(whole: Whole, proof: Path | None, wishes: Wishes) -> int:
+    """Print and write what was found; the exit code."""
+    from sfexit.reports import findings
+    from sfexit.reports import live as report
+
+    _refuse_inside(whole.offline, (wishes.html, wishes.csv, wishes.pdf))
+    if wishes.html is not None:
+        write(wishes.html, report.page(whole).encode())
+    if wishes.csv is not None:
+        write(wishes.csv, findings.as_csv(whole.judgement))
+    if wishes.pdf is not None:
+        write(wishes.pdf, report.pdf(whole))
+    if wishes.as_json:
+        click.echo(json.dumps(report.document(whole, proof), indent=1))
+    if not wishes.quiet:
+        for line in report.summary(whole):
+            click.echo(line, err=True)
+        if proof is not None:
+            click.echo(f"Proof      {proof}", err=True)
+    click.echo(report.headline(whole), err=wishes.as_json)
+    return exit_code(whole.judgement.verdict)
 
 
 def _offline(

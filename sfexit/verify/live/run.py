@@ -76,7 +76,9 @@ class Options:
 class Live:
     """What live verification came to: to be judged together with the offline checks.
 
-    Moments are UTC by the org's clock. `wire_bytes`: bodies as packed as they came.
+    Moments are UTC, by the org's clock where it told one. `snapshot_…`: when the archive's records
+    were read. `permissions`: names in Setup of those that show all data and that the user holds.
+    `wire_bytes`: bodies as packed as they came.
     """
 
     root_digest: str
@@ -84,9 +86,12 @@ class Live:
     user_id: str
     username: str
     api_version: str
-    began: str
-    ended: str
-    holds_until: str
+    began: datetime
+    ended: datetime
+    holds_until: datetime
+    snapshot_started: datetime
+    snapshot_finished: datetime
+    permissions: tuple[str, ...]
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
     register: tuple[RegisterEntry, ...]
@@ -173,7 +178,7 @@ class _Run:
         shapes, undescribed = self._shapes(todo)
         looked = self._fields(ledger, shapes, undescribed)
         self._note(coverage.FIELDS, looked.findings, f"{looked.looked_at:,} fields")
-        self._eyes(shapes)
+        permissions = self._eyes(shapes)
         about = {
             "root": self._bag.root_digest,
             "sample": self._options.sample,
@@ -188,6 +193,7 @@ class _Run:
             diary.forget()
         changed = sum(one.rows.missing + one.rows.stale + one.rows.extra for one in outcomes)
         quiet = self._freeze(ledger, changed, who)
+        times = [t for one in ledger.values() for t in (one.started, one.finished) if t]
         holds = HOLDS_QUIET if quiet is not None and quiet.quiet else HOLDS
         first = min(began, diary.oldest) if diary.oldest else began
         return Live(
@@ -196,9 +202,12 @@ class _Run:
             user_id=who["user_id"],
             username=who["username"],
             api_version=self._client.version,
-            began=_text(first),
-            ended=_text(self._org_time()),
-            holds_until=_text(first + holds),
+            began=first,
+            ended=self._org_time(),
+            holds_until=first + holds,
+            snapshot_started=_moment(min(times, default=""), began),
+            snapshot_finished=_moment(max(times, default=""), began),
+            permissions=permissions,
             checks=self._checks(seen.registered),
             findings=tuple(self._findings),
             register=seen.registered,
@@ -265,9 +274,9 @@ class _Run:
 
     def _tell_cost(self, expected: asking.Cost, todo: Sequence[Archived]) -> None:
         total = sum(one.rows for one in todo)
-        self._progress.note(
+        self._progress.phase(
             f"Asking anew for {total:,} records of {len(todo):,} objects: about "
-            f"{expected.calls:,} API calls and {expected.bytes / 1e6:,.0f} MB"
+            f"{expected.calls:,} API calls and {max(expected.bytes / 1e6, 0.1):,.1f} MB"
         )
         self._progress.planned(len(todo), total)
 
@@ -298,7 +307,8 @@ class _Run:
             unread.update(wrong)
         return coverage.fields(ledger, shapes, defined, unread, undescribed)
 
-    def _eyes(self, shapes: Mapping[str, schema.Shape]) -> None:
+    def _eyes(self, shapes: Mapping[str, schema.Shape]) -> tuple[str, ...]:
+        """Check what the user may see; the needed permissions that the user holds."""
         masked = any(
             one.type == "encryptedstring"
             for shape in shapes.values()
@@ -328,6 +338,7 @@ class _Run:
         found = coverage.eyes(held, unread, with_rows, masked=masked)
         found += coverage.exporting_eyes(self._bag.sight())
         self._note(coverage.SIGHT, found, f"{len(columns)} permissions")
+        return tuple(label for column, label, _ in coverage.NEEDED if held.get(column) is True)
 
     # ---- records and values ----------------------------------------------------------------------
 
@@ -465,8 +476,12 @@ class _Run:
                     future.cancel()
 
 
-def _text(moment: datetime) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+def _moment(text: str, otherwise: datetime) -> datetime:
+    """A moment of the ledger."""
+    try:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except ValueError:
+        return otherwise
 
 
 def _cut(values_: Sequence[T], size: int) -> Iterator[Sequence[T]]:

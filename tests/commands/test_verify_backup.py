@@ -1,0 +1,136 @@
+"""`sfexit verify-backup` against the org: verdicts, exit codes, the proof, repair."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sfexit.commands.main import run
+from sfexit.simulated_org import FaultPlan, serve
+from sfexit.verify.standing import standing_certificate
+from sfexit.verify.verdict import Verdict
+
+from .conftest import COMPLETE, Company, Ran, small_org
+
+NAMES = (*COMPLETE, "EntityDefinition", "FieldDefinition", "EntityParticle", "PermissionSet",
+         "PermissionSetAssignment", "UserPermissionAccess", "ObjectPermissions", "FieldPermissions",
+         "TransactionSecurityPolicy")  # fmt: skip
+
+
+@pytest.fixture
+def company(tmp_path: Path) -> Any:
+    faults = FaultPlan(seed=1)
+    with serve(small_org(names=NAMES), faults) as server:
+        yield Company(server, faults, tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SFEXIT_CONFIG_DIR", str(tmp_path / "config"))
+
+
+def test_safe_then_not_safe_then_repaired(
+    company: Company, sfexit: Callable[..., Ran], home: Path
+) -> None:
+    assert sfexit("export", home, "-q").code == 0
+    told = sfexit("verify-backup", home)
+    assert told.code == 0
+    assert told.out.startswith("SAFE: the archive holds what the org holds. This holds until ")
+    assert "API calls" in told.err
+    assert standing_certificate(home).certificate.verdict is Verdict.SAFE
+
+    company.org.insert_rows("Account", 2)
+    company.org.update_rows("Contact", [1])
+    told = sfexit("verify-backup", home)
+    assert told.code == 8
+    assert told.out == (
+        "NOT SAFE: the org changed since the export; refresh, do not cancel\n"
+    )  # fmt: skip
+    assert told.err.count("row-missing") == 2
+    assert told.err.count("row-stale") == 1
+    with pytest.raises(Exception, match="says NOT SAFE"):
+        standing_certificate(home)
+
+    told = sfexit("verify-backup", home, "--repair", "--json", "-q")
+    assert told.code == 0
+    document = json.loads(told.out)
+    assert document["verdict"] == "SAFE"
+    assert document["generation"] == "2"
+    assert Path(document["proof"]).parent.name == document["root_digest"]
+    assert {one["object"] for one in document["live"]["objects"]} >= {"Account", "Contact"}
+    assert all(one["missing"] == one["stale"] == 0 for one in document["live"]["objects"])
+    assert standing_certificate(home).certificate.generation == 2
+
+
+def test_a_waiver_is_for_one_finding_and_is_told(
+    company: Company, sfexit: Callable[..., Ran], home: Path, tmp_path: Path
+) -> None:
+    sfexit("export", home, "-q")
+    [made] = company.org.insert_rows("Account", 1)
+    waivers = tmp_path / "waivers.toml"
+    waivers.write_text(
+        f'[[waiver]]\nfinding = "row-missing:Account:{made}"\n'
+        'reason = "a test"\nperson = "R. Roe"\n'
+    )
+    told = sfexit("verify-backup", home, "--waive", waivers)
+    assert told.code == 0
+    assert told.out.startswith("SAFE with 1 waiver")
+    company.org.insert_rows("Account", 1)
+    assert sfexit("verify-backup", home, "--waive", waivers).code == 8
+
+
+def test_a_damaged_archive_is_refused_without_asking_the_org(
+    company: Company, sfexit: Callable[..., Ran], home: Path
+) -> None:
+    sfexit("export", home, "-q")
+    page = next(home.glob("bags/0001/data/records/Account/*.gz"))
+    page.chmod(0o600)
+    page.write_bytes(page.read_bytes()[:-9])
+    asked = len(company.server.requests)
+    told = sfexit("verify-backup", home)
+    assert told.code == 8
+    assert told.out == "NOT SAFE: do not cancel\n"
+    assert len(company.server.requests) == asked
+    assert not (home / "proofs").exists()
+
+
+def test_another_org_is_refused(
+    company: Company, sfexit: Callable[..., Ran], home: Path, tmp_path: Path
+) -> None:
+    sfexit("export", home, "-q")
+    with serve(small_org(names=NAMES, seed=8)) as other:
+        told = sfexit(
+            "verify-backup", home, "-q",
+            SFEXIT_INSTANCE_URL=other.url, SFEXIT_ACCESS_TOKEN=other.org.access_token,
+        )  # fmt: skip
+    assert told.code == 5
+    assert "the archive is of the org" in told.sentence
+
+
+def test_what_belongs_to_offline_and_what_does_not(
+    sfexit: Callable[..., Ran], home: Path, company: Company
+) -> None:
+    sfexit("export", home, "-q")
+    for line in (
+        ("--offline", "--repair"),
+        ("--subset", "1/2"),
+        ("--repair", "--offline", "--full-values", "Account"),
+    ):
+        assert run(["verify-backup", str(home), *line]) == 2
+    assert sfexit("verify-backup", home / "bags" / "0001", "--repair").code == 2
+    assert sfexit("verify-backup", home, "--offline", "-q").code == 0
+
+
+def test_without_the_key_there_is_an_answer_and_no_certificate(
+    sfexit: Callable[..., Ran], home: Path, tmp_path: Path, company: Company
+) -> None:
+    sfexit("export", home, "-q")
+    told = sfexit("verify-backup", home, SFEXIT_CONFIG_DIR=str(tmp_path / "somebody-else"))
+    assert told.code == 0
+    assert "No certificate was made" in told.err
+    assert not (tmp_path / "somebody-else").exists()
+    assert not (home / "proofs").exists()
