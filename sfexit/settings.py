@@ -12,6 +12,7 @@ import stat
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,11 @@ class Settings:
     objects: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     strict: bool = False
+    notify_to: tuple[str, ...] = ()
+    notify_from: str | None = None
+    notify_server: str | None = None
+    notify_user: str | None = None
+    notify_webhook: str | None = None
 
 
 def _text(value: Any) -> str:
@@ -79,6 +85,18 @@ def _yes_or_no(value: Any) -> bool:
     return told
 
 
+def _address(value: Any) -> str:
+    """A mail address, plain or as `Name <name@example.com>`."""
+    text = _text(value)
+    if not text.isprintable() or parseaddr(text)[1].count("@") != 1:
+        raise ValueError('must be a mail address, such as "admin@example.com"')
+    return text
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    return tuple(_address(one) for one in _names(value))
+
+
 # table → key → (attribute, check)
 _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "org": {
@@ -92,6 +110,13 @@ _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "exclude": ("exclude", _names),
         "strict": ("strict", _yes_or_no),
     },
+    "notify": {
+        "to": ("notify_to", _addresses),
+        "from": ("notify_from", _address),
+        "server": ("notify_server", _text),
+        "user": ("notify_user", _text),
+        "webhook": ("notify_webhook", _text),
+    },
 }
 
 _VARIABLES: dict[str, tuple[str, Callable[[Any], Any]]] = {
@@ -99,6 +124,7 @@ _VARIABLES: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "SFEXIT_CA_BUNDLE": ("ca_bundle", _text),
     "SFEXIT_API_BUDGET": ("api_budget", _share),
     "SFEXIT_STRICT": ("strict", _yes_or_no),
+    "SFEXIT_NOTIFY_WEBHOOK": ("notify_webhook", _text),
 }
 
 

@@ -117,7 +117,7 @@ def test_shares_that_are_none(share: str) -> None:
     [
         ("[export]\nobject = []\n", "unknown key object in [export]; did you mean objects?"),
         ("[exports]\n", "unknown table [exports]; did you mean export?"),
-        ("[wholly]\n", "known are export, org"),
+        ("[wholly]\n", "known are export, notify, org"),
         ("export = 1\n", "[export] must be a table"),
         ("[export]\nobjects = 'Account'\n", "objects must be a list of texts"),
         ("[export]\nobjects = [1]\n", "objects must be a list of texts"),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sfexit.commands import _exit
+from sfexit.commands import _exit, _notify
 from sfexit.commands._open import open_client, org_options, settings_for
 from sfexit.settings import config_folder
 
@@ -32,6 +32,7 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
         "  sfexit export acme-exit --objects Account,Contact\n"
         "  sfexit export acme-exit --api-budget 25% --json > result.json\n"
         "  sfexit export acme-exit --strict\n"
+        "  sfexit export acme-exit --notify\n"
         "\b\nExit codes: 0 complete, 3 sealed but incomplete, 4 sign-in, 5 refused before the\n"
         "start, 10 in use by another run, 75 paused (quota, disk), 130 interrupted. After 4, 75\n"
         "and 130 run the same command again.\n"
@@ -66,6 +67,11 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     is_flag=True,
     help="Do not begin when something is hidden from this user, or could not be checked.",
 )
+@click.option(
+    "--notify",
+    is_flag=True,
+    help="Tell by mail or webhook when the run ends, pauses or fails ([notify] in sfexit.toml).",
+)
 @org_options
 @click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress, no summary.")
@@ -78,6 +84,7 @@ def command(
     no_files: bool,
     anew: bool,
     strict: bool,
+    notify: bool,
     api_version: str | None,
     api_budget: str | None,
     ca_bundle: str | None,
@@ -100,6 +107,7 @@ def command(
     from sfexit.export.plan import Selection
     from sfexit.export.run import export
     from sfexit.reports import export as report
+    from sfexit.reports import notice
 
     homes.check_place(home)
     keep_freed_memory()
@@ -112,6 +120,8 @@ def command(
         exclude=_names(exclude),
         strict=strict or None,
     )
+    if notify:
+        _notify.check(settings)
     about = homes.work_about(HomeLayout(home)) or {}
     selection = Selection(
         frozenset(settings.objects),
@@ -126,19 +136,28 @@ def command(
             settings, progress=watching, stop=stop, api_version=about.get("api_version")
         ) as client,
     ):
-        result = export(
-            client,
-            home,
-            key=lambda: signing.load_or_create(config_folder(os.environ)),
-            selection=selection,
-            anew=anew,
-            strict=settings.strict,
-            progress=watching,
-            stop=stop,
-        )
+        try:
+            result = export(
+                client,
+                home,
+                key=lambda: signing.load_or_create(config_folder(os.environ)),
+                selection=selection,
+                anew=anew,
+                strict=settings.strict,
+                progress=watching,
+                stop=stop,
+            )
+        except (Exception, KeyboardInterrupt) as error:
+            if notify:
+                _notify.send(_notify.about(error, home), settings, home, say)
+            raise
+    code = _exit.DONE if result.complete else _exit.INCOMPLETE
+    if notify:
+        ended = notice.ended(result, code)
+        _notify.send(ended, settings, home, lambda text: click.echo(text, err=True))
     if as_json:
         click.echo(json.dumps(report.document(result), indent=1))
     if not quiet:
         for line in report.summary(result):
             click.echo(line, err=True)
-    return _exit.DONE if result.complete else _exit.INCOMPLETE
+    return code

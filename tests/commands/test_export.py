@@ -62,7 +62,7 @@ def test_document(sfexit: Sfexit, company: Company, home: Path) -> None:
     assert set(told) == {
         "schema", "home", "organization_id", "organization", "complete", "already_sealed",
         "resumed", "bag", "objects", "outcomes", "rows", "files", "this_run", "set_aside",
-        "incomplete", "sight",
+        "incomplete", "sight", "metadata",
     }  # fmt: skip
     assert told["schema"] == "sfexit-export/1"
     assert told["home"] == str(home)
@@ -484,7 +484,7 @@ def test_quota_pauses_with_75_and_goes_on(sfexit: Sfexit, company: Company, home
 
 
 def test_budget_pauses_with_75(home: Path, tmp_path: Path) -> None:
-    with serve(small_org(api_daily_limit=60), FaultPlan()) as server:
+    with serve(small_org(api_daily_limit=120), FaultPlan()) as server:
         company = Company(server, FaultPlan(), tmp_path)
         ran = company.finish("export", home, "--api-budget", "20%")
         assert ran.code == 75
