@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from sfexit.archive import layout
 from sfexit.catalog import ObjectEntry
-from sfexit.errors import OrgRefused, Transient, UsageProblem
+from sfexit.errors import UsageProblem
 from sfexit.export import seeing
 from sfexit.export.means import Means
 from sfexit.export.plan import Selection
@@ -22,12 +22,13 @@ from sfexit.salesforce.client import Client
 
 @dataclass(frozen=True)
 class FirstLook:
-    """What was asked before anything was made: describeGlobal, what is hidden, rough counts."""
+    """What was asked before anything was made: describeGlobal and rough counts; what is hidden,
+    if that may be a reason not to begin."""
 
     document: bytes
     entries: tuple[ObjectEntry, ...]
-    sight: Sight
     hints: dict[str, int]
+    sight: Sight | None
 
 
 def first_look(
@@ -38,12 +39,17 @@ def first_look(
     Raises UsageProblem for a name that is no object; Blocked when `strict` finds a blind spot.
     """
     progress.phase("Looking at the org")
-    document, entries = describing.describe_global(client)
-    _check_selection(selection, entries)
-    sight, hints = seeing.first_look(client, entries, progress)
+    with ThreadPoolExecutor(1, thread_name_prefix="counts") as beside:
+        counting = beside.submit(seeing.rough_counts, client)
+        document, entries = describing.describe_global(client)
+        _check_selection(selection, entries)
+        hints = counting.result()
+    sight = None
     if strict:
+        progress.phase("Looking for what is hidden")
+        sight = seeing.first_look(client, entries, hints, progress)
         seeing.refuse_blind_spots(sight, selection, begun=False)
-    return FirstLook(document, entries, sight, hints)
+    return FirstLook(document, entries, hints, sight)
 
 
 def _check_selection(selection: Selection, entries: Iterable[ObjectEntry]) -> None:
@@ -67,6 +73,9 @@ class Catalogue(Stage):
         super().__init__(means)
         self._first = first
         self.entries: dict[str, ObjectEntry] = {}  # what the org named last
+        # Approximate rows by object. recordCount is stale and leaves out deleted and archived
+        # rows: good for reading the biggest first and guessing the time left, never a count.
+        self.hints = dict(first.hints) if first is not None else {}
 
     def take(self) -> None:
         journal = self.means.journal
@@ -75,6 +84,7 @@ class Catalogue(Stage):
         stored = self.means.stored(layout.SOBJECTS)
         if journal.fact("planned") is not None and stored is not None:
             entries = describing.parse_global(stored)
+            self.hints = self._planned_hints()
         else:
             entries = self._ask()
         self.entries = {entry.name: entry for entry in entries}
@@ -88,7 +98,8 @@ class Catalogue(Stage):
             data, entries = self._first.document, self._first.entries
         else:
             data, entries = describing.describe_global(self.means.client)
-        hints = self._hints()
+            self.hints = seeing.rough_counts(self.means.client)
+        hints = {name: count for name, count in self.hints.items() if count > 0}
         self._first = None
         known = self.means.planned()
         self.means.publish(layout.SOBJECTS, data)
@@ -98,17 +109,6 @@ class Catalogue(Stage):
         self.means.journal.record("planned", objects=names, hints=hints)
         return entries
 
-    def _hints(self) -> dict[str, int]:
-        """Approximate rows by object, to read the biggest first and to guess the time left.
-
-        recordCount is stale and leaves out deleted and archived rows: never a count.
-        """
-        hints: dict[str, int] = {}
-        if self._first is not None:
-            hints = self._first.hints
-        else:
-            with suppress(OrgRefused, Transient):
-                told = self.means.client.get_json("/limits/recordCount")
-                for one in told.get("sObjects", []):
-                    hints[str(one.get("name"))] = int(one.get("count") or 0)
-        return {name: count for name, count in hints.items() if count > 0}
+    def _planned_hints(self) -> dict[str, int]:
+        rows = self.means.journal.rows("SELECT name, hint FROM object WHERE hint IS NOT NULL")
+        return {row["name"]: row["hint"] for row in rows}

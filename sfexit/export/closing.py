@@ -6,6 +6,7 @@ import platform
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 import sfexit
 from sfexit.archive import home, layout, sealing, signing
@@ -17,7 +18,6 @@ from sfexit.archive.sealing import SealedBag
 from sfexit.catalog import Description
 from sfexit.errors import DiskTrouble, SfexitError
 from sfexit.export.means import Means
-from sfexit.export.organization import limits
 from sfexit.salesforce import bulk
 
 
@@ -26,6 +26,7 @@ def seal(
     key: Callable[[], signing.SigningKey],
     *,
     organization: str,
+    limits_after: dict[str, Any],
     lines: tuple[LedgerLine, ...],
     named: set[str],
     describe: Callable[[str], Description],
@@ -37,7 +38,7 @@ def seal(
     """
     means.tally.phase("Sealing")
     before = (means.stored_json(layout.LIMITS) or {}).get("before", {})
-    means.publish_json(layout.LIMITS, {"before": before, "after": limits(means.client)})
+    means.publish_json(layout.LIMITS, {"before": before, "after": limits_after})
     moment = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     software = f"sfexit {sfexit.__version__}"
     means.publish_json(
@@ -78,12 +79,15 @@ def seal(
 def clean_up(means: Means) -> None:
     """Our query jobs in the org, then the litter of the run. Nothing here may fail the run."""
     jobs = means.journal.rows("SELECT job_id, state FROM slice WHERE job_id IS NOT NULL")
-    for row in jobs:
-        if row["state"] == "job":  # perhaps still at work, and then it cannot be deleted
+
+    def drop(job_id: str, state: str) -> None:
+        if state == "job":  # perhaps still at work, and then it cannot be deleted
             with suppress(SfexitError):
-                bulk.abort(means.client, row["job_id"])
+                bulk.abort(means.client, job_id)
         with suppress(SfexitError):
-            bulk.delete(means.client, row["job_id"])
+            bulk.delete(means.client, job_id)
+
+    list(means.streams.map(drop, [r["job_id"] for r in jobs], [r["state"] for r in jobs]))
     means.journal.close()
     home.clear_work(means.home)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 
 from sfexit.archive import layout
@@ -18,8 +19,10 @@ from sfexit.preflight import Sight
 
 
 class Looking(Stage):
-    """The sight: from the archive, from this run's start, else by a look. `strict` insists on all
-    being seen."""
+    """The sight: from the archive, from this run's start, else by a look while records are read.
+
+    `strict` insists, before that, on all being seen.
+    """
 
     def __init__(
         self, means: Means, catalogue: Catalogue, first: FirstLook | None, *, strict: bool
@@ -28,15 +31,19 @@ class Looking(Stage):
         self._catalogue = catalogue
         self._found = first.sight if first is not None else None
         self._strict = strict
+        self._looking: Future[None] | None = None
 
     @property
     def sight(self) -> Sight:
-        """What was seen so far. Only after `take`."""
+        """What was seen so far; waits for the look. Only after `take`."""
+        if self._looking is not None:
+            self._looking.result()
+            self.means.insist()
         assert self._found is not None
         return self._found
 
     def take(self) -> None:
-        self._look()
+        self._looking = self.means.aside(self._look)
         if self._strict:
             seeing.refuse_blind_spots(self.sight, self.means.selection, begun=True)
 
@@ -54,7 +61,9 @@ class Looking(Stage):
         if self._found is None:
             entries = tuple(self._catalogue.entries.values())
             try:
-                self._found, _ = seeing.first_look(self.means.client, entries, self.means.tally)
+                self._found = seeing.first_look(
+                    self.means.client, entries, self._catalogue.hints, self.means.tally
+                )
             except Transient as silence:
                 raise Paused(silent(silence)) from silence
         self.replace(self._found)

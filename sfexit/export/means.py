@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,19 @@ class Tuning:
     clock: Callable[[], float] = time.monotonic
 
 
+class Halt:
+    """The first thing that stops a run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.error: BaseException | None = None
+
+    def take(self, error: BaseException) -> None:
+        """Remember an error, unless there is one already."""
+        with self._lock:
+            self.error = self.error or error
+
+
 @dataclass(frozen=True)
 class Means:
     """The org, the home, the journal and the threads of one run. For use from any thread.
@@ -59,6 +72,7 @@ class Means:
     selection: Selection
     tuning: Tuning
     names: dict[str, str] = field(default_factory=dict)
+    halted: Halt = field(default_factory=Halt)
 
     @property
     def bag(self) -> Path:
@@ -69,6 +83,28 @@ class Means:
         """Raises Interrupted when the run is to stop."""
         if self.stop.is_set():
             raise Interrupted("the run was asked to stop")
+
+    def halt(self, error: BaseException) -> None:
+        """Stop the run because of an error, from whatever thread."""
+        self.halted.take(error)
+        self.stop.set()
+
+    def insist(self) -> None:
+        """Raises what halted the run, and Interrupted when it is to stop for no such reason."""
+        if self.halted.error is not None:
+            raise self.halted.error
+        self.go_on()
+
+    def aside(self, work: Callable[[], None]) -> Future[None]:
+        """Do something beside the stages that follow. What fails there halts the run."""
+
+        def watched() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.halt(error)
+
+        return self.streams.submit(watched)
 
     def note(self, object_name: str, kind: str, text: str) -> None:
         """Tell the user and the archive's notes about an object."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import Any
 
@@ -14,13 +15,23 @@ from sfexit.salesforce.client import Client
 
 
 class Organization(Stage):
-    """The row of Organization (`row`, once taken), the identity, and the limits before reading."""
+    """The row of Organization (`row`, once read back), the identity, the limits before reading."""
 
     def __init__(self, means: Means) -> None:
         super().__init__(means)
         self.row: dict[str, Any] = {}
+        self._asking: Future[None] | None = None
 
     def take(self) -> None:
+        self._asking = self.means.aside(self._ask)
+
+    def read_back(self) -> bool:
+        if self._asking is not None:
+            self._asking.result()
+        self.means.insist()
+        return True
+
+    def _ask(self) -> None:
         means = self.means
         stored = means.stored_json(layout.ORGANIZATION)
         if stored is None:

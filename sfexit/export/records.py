@@ -23,7 +23,8 @@ from sfexit.export.work import NotYet
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce.object_rules import rule_for
 
-OBJECTS_AT_ONCE = 6
+# Most of them wait for their query jobs; Salesforce runs 25 at a time.
+OBJECTS_AT_ONCE = 20
 _WAITING = 32  # small objects that came ahead and wait to be written
 
 
@@ -37,8 +38,6 @@ class Records(Stage):
         self._audits = PageAudits(means, self._reader.reread)
         self._waiting: dict[str, Found] = {}  # objects given by rows that are not there yet
         self._alone = False
-        self._first_error: BaseException | None = None
-        self._error_lock = threading.Lock()
 
     @property
     def description(self) -> Callable[[str], Description]:
@@ -106,13 +105,11 @@ class Records(Stage):
                     future.add_done_callback(lambda _: waiting.release())
                     running[future] = entry
             except SfexitError as error:
-                self._halt(error)
+                self.means.halt(error)
             for future in as_completed(running):
                 if future.result() is None:
                     later.append(running[future])
-        if self._first_error is not None:
-            raise self._first_error
-        self.means.go_on()
+        self.means.insist()
         return later
 
     def _ahead(
@@ -160,7 +157,7 @@ class Records(Stage):
         except Interrupted:
             return None
         except BaseException as error:
-            self._halt(error)
+            self.means.halt(error)
             return None
         self.means.tally.object_finished(line.object, line.outcome, line.rows or 0)
         return line
@@ -198,10 +195,3 @@ class Records(Stage):
             return None
         moment = now()
         return replace(line, started=moment, finished=moment)
-
-    def _halt(self, error: BaseException) -> None:
-        """Remember the first thing that stops the run, and stop it."""
-        with self._error_lock:
-            if self._first_error is None:
-                self._first_error = error
-        self.means.stop.set()

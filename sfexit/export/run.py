@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from sfexit.archive import home, layout, sealing, signing
 from sfexit.archive.durable import Disk
@@ -23,7 +24,7 @@ from sfexit.export.files.stage import Files
 from sfexit.export.hidden import Looking, LookingCloser
 from sfexit.export.means import Means, Tuning
 from sfexit.export.metadata.stage import Metadata
-from sfexit.export.organization import Organization
+from sfexit.export.organization import Organization, limits
 from sfexit.export.plan import Selection
 from sfexit.export.records import Records
 from sfexit.export.result import ExportResult, already_sealed
@@ -66,8 +67,11 @@ def export(
     home.check_place(root)
     progress.phase("Signing in")
     try:
-        identity = orgs.identity(client)
-        version = client.version  # fetched here, so that what may go wrong does so before the start
+        # Fetched here, so that what may go wrong does so before the start.
+        with ThreadPoolExecutor(1, thread_name_prefix="version") as beside:
+            asking = beside.submit(lambda: client.version)
+            identity = orgs.identity(client)
+            version = asking.result()
         place = HomeLayout(root)
         home.check_org(place, identity.organization_id)
         first: FirstLook | None = None
@@ -163,7 +167,7 @@ def _run(
     if resumed:
         for stage in stages:
             stage.resume()
-    _take_all(means, stages)
+    after = _take_all(means, stages)
     strangers += sealing.sweep(means.home, means.disk, means.journal)
     for name in strangers:
         means.tally.note(f"{name} is not part of the archive; it was set aside in work/")
@@ -177,6 +181,7 @@ def _run(
         means,
         key,
         organization=name,
+        limits_after=after,
         lines=lines,
         named=named,
         describe=records.description,
@@ -202,17 +207,19 @@ def _run(
     )
 
 
-def _take_all(means: Means, stages: list[Stage]) -> None:
-    """Until everything is in the bag and read back as it was written."""
+def _take_all(means: Means, stages: list[Stage]) -> dict[str, Any]:
+    """Until everything is in the bag and read back as it was written. Returns the org's allowances
+    as they are after the reading."""
     for _ in range(_ROUNDS):
         for stage in stages:
             stage.take()
+        after = means.streams.submit(limits, means.client)
         means.tally.phase("Reading back")
-        whole = _files_whole(means)
+        whole = True
         for stage in stages:
             whole = stage.read_back() and whole
-        if whole:
-            return
+        if _files_whole(means) and whole:
+            return after.result()
     raise ArchiveProblem(
         "files of the unsealed archive keep changing while it is read back: find the "
         "program that touches them (virus scanner, sync client), then run this again"

@@ -1,4 +1,4 @@
-"""The preflight inside an export: a look before anything is made, a closer one before the seal.
+"""The preflight inside an export: a look while records are read, or before, and a closer one after.
 
 A look that fails ends as unknown and never stops an export; only `--strict` does, by
 `refuse_blind_spots`.
@@ -36,20 +36,19 @@ _STOPS_THE_RUN = (SessionLost, Paused, Interrupted)
 
 
 def first_look(
-    client: Client, entries: Sequence[ObjectEntry], progress: Progress
-) -> tuple[Sight, dict[str, int]]:
-    """What this user does not see, and the org's approximate row counts, asked for on the way.
+    client: Client,
+    entries: Sequence[ObjectEntry],
+    counts: Mapping[str, int],
+    progress: Progress,
+) -> Sight:
+    """What this user does not see. `counts` are the org's approximate row counts.
 
     Raises only what ends the run in any case: a lost session, a spent budget, a wish to stop, and
     Transient when the org does not answer anything any more: nothing is to be called unknown
     for good because the line was down for a moment.
     """
-    progress.phase("Looking for what is hidden")
-    questions = preflight.Questions(client)
-    counts: Mapping[str, int] = {}
     try:
-        counts = record_counts(questions) or {}
-        sight = preflight.look(client, entries, rows=counts, questions=questions)
+        sight = preflight.look(client, entries, rows=counts)
     except _STOPS_THE_RUN:
         raise
     except Exception as fault:  # an odd answer must not keep anybody from their data
@@ -58,7 +57,17 @@ def first_look(
     if any(spot.certainty == UNKNOWN for spot in sight.blind_spots):
         with suppress(OrgRefused):
             orgs.limits(client)
-    return sight, dict(counts)
+    return sight
+
+
+def rough_counts(client: Client) -> dict[str, int]:
+    """The org's approximate row counts; empty when it does not tell them."""
+    try:
+        return dict(record_counts(preflight.Questions(client)) or {})
+    except _STOPS_THE_RUN:
+        raise
+    except Exception:  # an odd answer: they are only hints
+        return {}
 
 
 def closer_look(

@@ -21,6 +21,7 @@ class Stage:
     def take(self) -> None:
         """Bring everything into the bag that is not in the journal yet.
 
+        What is slow and needed by no other stage may go on by `Means.aside` until `read_back`.
         Publishes by `Means.publish` or writes pages; asks `Means.go_on` between two steps. Raises
         what `errors` names; what is journaled by then is kept.
         """
@@ -30,9 +31,10 @@ class Stage:
         """Called first when the run goes on with an earlier one: what failed gets a new chance."""
 
     def read_back(self) -> bool:
-        """Check what this stage alone can check; True when all of it is as it was written.
+        """Wait for what goes on aside, and check what this stage alone can check.
 
-        Files that were published by `Means.publish` are checked by the run itself.
+        True when all of it is as it was written. Files that were published by `Means.publish` are
+        checked by the run itself.
         """
         return True
 

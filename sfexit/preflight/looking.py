@@ -76,7 +76,7 @@ def look(
     share what is learned. Reads only. Raises what the client raises, but no OrgRefused.
     """
     asking = questions or Questions(client)
-    before = client.budget.used
+    before = asking.calls
     # A name that is none gets its line in the ledger and into no question.
     entries = [entry for entry in entries if API_NAME.fullmatch(entry.name)]
     names = {entry.name for entry in entries}
@@ -110,7 +110,7 @@ def look(
         fields_later=frozenset(later),
         known_permissions=known,
         dependencies=dependencies(asking, states, applicable),
-        api_calls=client.budget.used - before,
+        api_calls=asking.calls - before,
     )
 
 
@@ -122,7 +122,7 @@ def look_closer(
     For objects that turn out to have rows although the org's approximate counts said otherwise.
     """
     asking = questions or Questions(client)
-    before = client.budget.used
+    before = asking.calls
     wanted = [name for name in dict.fromkeys(names) if name not in sight.fields_checked]
     if not wanted:
         return sight
@@ -137,7 +137,7 @@ def look_closer(
         fields_checked=sight.fields_checked | found.checked,
         fields_unchecked={**kept, **found.unchecked},
         fields_later=sight.fields_later.difference(wanted),
-        api_calls=sight.api_calls + client.budget.used - before,
+        api_calls=sight.api_calls + asking.calls - before,
     )
 
 
@@ -155,14 +155,14 @@ def look_closer_within(
     first and the next ones are as many as those promise to fit.
     """
     asking = questions or Questions(client)
-    before = client.budget.used
+    before = asking.calls
     left, size = list(names), _FIRST_FEW
-    while left and client.budget.used - before < most_calls:
+    while left and asking.calls - before < most_calls:
         some, left = left[:size], left[size:]
-        start = client.budget.used
+        start = asking.calls
         sight = look_closer(client, sight, some, questions=asking)
-        spent = max(1, client.budget.used - start)
-        room = most_calls - (client.budget.used - before)
+        spent = max(1, asking.calls - start)
+        room = most_calls - (asking.calls - before)
         size = max(1, min(_MOST_AT_ONCE, room * len(some) // spent))
     if not left:
         return sight

@@ -105,6 +105,7 @@ class Questions:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.descriptions: dict[str, Description] = {}
+        self.calls = 0  # requests sent, each an API call
         self._packing = True
 
     def ask(self, questions: Sequence[Question]) -> list[Reply]:
@@ -165,6 +166,7 @@ class Questions:
         if not self._packing:
             return None
         paths = [self.client.base + one.path for one in questions]
+        self.calls += 1
         try:
             parts = composite.ask(self.client, paths)
         except OrgRefused:
@@ -188,6 +190,7 @@ class Questions:
         return self._get(self.client.base + question.path)
 
     def _get(self, path: str) -> Reply:
+        self.calls += 1
         try:
             return Reply(200, self.client.get_bytes(path))
         except OrgRefused as refused:

@@ -193,7 +193,7 @@ def wait(
     nor row count moved for `stuck_after_seconds`, JobLost, OrgRefused for an unknown state,
     Interrupted.
     """
-    interval = FIRST_POLL_SECONDS
+    waited = 0.0
     moved: tuple[str, int | None] | None = None
     still_seconds = 0.0
     last = clock()
@@ -227,8 +227,10 @@ def wait(
                 f"The Bulk job for {found.object} has not moved for "
                 f"{still_seconds / 60:.0f} minutes; waiting on"
             )
+        # In step with how long the job takes: a third of that is the most that is lost.
+        interval = min(max(FIRST_POLL_SECONDS, waited / 3), LONGEST_POLL_SECONDS)
         (sleep or client.pause)(interval)
-        interval = min(interval * 2, LONGEST_POLL_SECONDS)
+        waited += interval
 
 
 def result_links(client: Client, job: Job) -> Iterator[tuple[str, ...]]:

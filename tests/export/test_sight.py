@@ -16,7 +16,7 @@ from rig import problems_of_bag as problems
 
 from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
-from sfexit.errors import Blocked, QuotaSpent, SessionLost, SignInProblem
+from sfexit.errors import Blocked, Paused, QuotaSpent, SessionLost
 from sfexit.export import seeing
 from sfexit.export.plan import Selection
 from sfexit.preflight import Sight
@@ -321,20 +321,20 @@ def test_a_closer_look_that_breaks_does_not_stop_an_export(
 
 def test_an_org_that_vanishes_during_the_look_is_not_called_unknown(crm: Rig) -> None:
     crm.org.after_calls(8, crm.server.refuse_connections)
-    with pytest.raises(SignInProblem, match="Nothing was changed"):
+    with pytest.raises(Paused, match="Progress is kept"):
         crm.run()
-    assert not crm.root.exists()
+    assert not (crm.root / "work/bag" / layout.SIGHT).exists()
     crm.server.accept_connections()
     result = crm.run()
     assert result.sight is not None
     assert result.sight.clear
 
 
-def test_a_quota_spent_during_the_look_stops_before_anything_is_made(crm: Rig) -> None:
+def test_a_quota_spent_during_the_look_stops_the_run(crm: Rig) -> None:
     crm.fail("quota", "query", nth=1)
     with pytest.raises(QuotaSpent):
         crm.run()
-    assert not crm.root.exists()
+    assert not (crm.root / "bags").exists()
     crm.org.restore_quota()
     assert not crm.run().incomplete
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -174,16 +175,17 @@ def states(org: responses.RequestsMock, *found: dict[str, Any]) -> None:
         org.get(f"{JOBS}/{JOB_ID}", json={**CREATED, **change})
 
 
-def test_waiting_doubles_up_to_half_a_minute(org: responses.RequestsMock) -> None:
+def test_waiting_grows_with_the_job_up_to_half_a_minute(org: responses.RequestsMock) -> None:
     states(
         org,
-        *[{"state": "InProgress", "numberRecordsProcessed": n} for n in range(10)],
+        *[{"state": "InProgress", "numberRecordsProcessed": n} for n in range(25)],
         {"state": "JobComplete", "numberRecordsProcessed": 99},
     )
     sleeps = Sleeps()
     job = bulk.wait(client_for(sleep=sleeps), JOB_ID)
     assert job.complete and job.rows_processed == 99
-    assert sleeps[:4] == [0.2, 0.4, 0.8, 1.6] and sleeps[-1] == 30.0 and len(sleeps) == 10
+    assert sleeps[:4] == [0.2, 0.2, 0.2, pytest.approx(0.2)] and sleeps[-1] == 30.0
+    assert all(now >= before for before, now in pairwise(sleeps))
 
 
 @pytest.mark.parametrize("state", ["Failed", "Aborted"])
