@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.errors import Blocked, Paused, QuotaSpent, SessionLost
 from sfexit.export import seeing
+from sfexit.export.means import Means
 from sfexit.export.plan import Selection
 from sfexit.preflight import Sight
 from sfexit.preflight.sight import BlindSpot
@@ -36,6 +38,19 @@ NAMES = (
 @pytest.fixture
 def crm(make_rig: Callable[..., Rig]) -> Rig:
     return make_rig(objects=[one for one in standard_objects() if one.name in NAMES], seed=7)
+
+
+@pytest.fixture
+def in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The look is over before the first row is asked for."""
+
+    def at_once(_: Means, work: Callable[[], None]) -> Future[None]:
+        work()
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    monkeypatch.setattr(Means, "aside", at_once)
 
 
 def sign_in(rig: Rig, user: SimulatedUser) -> None:
@@ -200,6 +215,7 @@ def test_strict_refuses_to_go_on_with_what_was_read_half_blind(crm: Rig) -> None
 # ---- going on ------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_a_run_that_goes_on_keeps_its_sight(crm: Rig) -> None:
     user = SimulatedUser("Nearly", hidden_objects=("Opportunity",))
     sign_in(crm, user)
@@ -218,6 +234,7 @@ def test_a_run_that_goes_on_keeps_its_sight(crm: Rig) -> None:
     assert ledger_of(bag_of(result))["Opportunity"].outcome == "not_exported"
 
 
+@pytest.mark.usefixtures("in_turn")
 def test_a_run_of_a_version_that_had_no_look_gets_one(crm: Rig) -> None:
     crm.fail("session_expired", "queryall", nth=3)
     with pytest.raises(SessionLost):
