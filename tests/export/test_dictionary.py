@@ -181,8 +181,16 @@ def test_filled_cells_are_counted_whatever_they_hold(tmp_path: Path):
 
 def test_of_many_rows_evenly_spread_pages_are_counted():
     pages = [{"path": str(n), "rows": 100} for n in range(1000)]
-    some = filling.chosen(pages, 5_000)
-    assert len(some) == 50
-    assert [int(page["path"]) for page in some] == list(range(0, 1000, 20))
-    assert filling.chosen(pages[:3], 300) == pages[:3]
+    some = filling.chosen(pages, 500)
+    assert [int(page["path"]) for page, _ in some] == list(range(0, 1000, 100))
+    assert {most for _, most in some} == {50}
+    assert filling.chosen(pages[:3], 300) == [(page, 100) for page in pages[:3]]
     assert len(filling.chosen(pages, 1)) == 1
+
+
+def test_no_more_rows_are_counted_than_wanted(tmp_path: Path):
+    header = ["Id", "A"]
+    rows = [[str(n), "x" if n % 2 else ""] for n in range(5_000)]
+    pages = [write_page(tmp_path, f"p{n}", [header, *rows]) for n in range(2)]
+    found = filling.count(tmp_path, pages, header, most_rows=6_000)
+    assert found == Filled(6_000, {"Id": 6_000, "A": 3_000})
