@@ -25,6 +25,10 @@ COMMANDS = {
         "sfexit.commands.verify_backup",
         "May we cancel? Compare the archive with the org, and prove it.",
     ),
+    "materialize": (
+        "sfexit.commands.materialize",
+        "Lay out the files of an archive as a tree with readable names.",
+    ),
     "contract": (
         "sfexit.commands.contract",
         "Know the contract's deadlines and what leaving costs.",

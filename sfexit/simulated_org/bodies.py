@@ -111,7 +111,10 @@ class Bodies:
 
     def elsewhere(self, name: str, row: int) -> bool:
         """A link, or a file in another store: it has no bytes here."""
-        return name == "ContentVersion" and self.tables.files.location(row) != "S"
+        if name != "ContentVersion":
+            return False
+        files = self.tables.files
+        return files.location(row) != "S" or files.kind(row)[1] == "LINK"
 
     def size(self, name: str, row: int) -> int:
         """Bytes of a body."""
@@ -275,11 +278,8 @@ class Files:
         return name if self.number(version) == 1 else f"{name[:240]} v{self.number(version)}"
 
     def location(self, version: int) -> str:
-        """S: here, E: in another store, L: a link somewhere."""
-        document = self.document(version)
-        if self.kind(version)[1] == "LINK":
-            return "L"
-        return "E" if document % 59 == 31 else "S"
+        """S: here, E: in another store (ContentLocation)."""
+        return "E" if self.document(version) % 59 == 31 else "S"
 
 
 class BodyColumn(Column):

@@ -19,6 +19,7 @@ from sfexit.archive import layout
 from sfexit.errors import Interrupted, Paused
 from sfexit.export.plan import Selection
 from sfexit.export.result import ExportResult
+from sfexit.materialize.tree import RECORD, materialize
 from sfexit.simulated_org import Doubts
 from sfexit.simulated_org.catalogue import standard_objects
 
@@ -125,6 +126,8 @@ def test_every_body_is_there_by_one_call_each(rig: Rig) -> None:
         "2",
     }
     assert result.files_fetched == len({one["path"] for one in index})
+    tree = materialize(rig.root, rig.folder / "tree", by=RECORD)
+    assert tree.files == len(index) and tree.made <= tree.files
     told = ledger_of(result.bag.path)["ContentVersion"]
     assert told.witnesses["bodies_listed"] == rig.org.count("ContentVersion")
     assert "are links or lie outside of the org" in told.reason

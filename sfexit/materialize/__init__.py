@@ -1,0 +1,1 @@
+"""A tree of files for people, made from a bag and outside of it."""

@@ -1,0 +1,281 @@
+"""From the index of files in a bag to a tree by record or by folder.
+
+Everything is streamed: the index, the links and the pages with the names of records; what has to
+be looked up lies in a database beside the tree, which is removed at the end. The names come out the
+same every time, so a tree that was cut off is gone on with.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sfexit.archive import bagit, layout
+from sfexit.archive.layout import HomeLayout
+from sfexit.archive.stored_rows import page_rows
+from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble
+from sfexit.materialize.names import folded, safe_name
+from sfexit.progress import SILENT, Progress
+
+SCHEMA = "sfexit-tree/1"
+MARK = ".sfexit-tree.json"
+_LOOKUP = ".sfexit-tree.db"
+RECORD, FOLDER = "record", "folder"
+_NAMES = ("Name", "Title", "Subject", "CaseNumber", "DeveloperName", "MasterLabel")
+_TABLES = """
+CREATE TABLE wanted (id TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE link (document TEXT, record TEXT, PRIMARY KEY (document, record)) WITHOUT ROWID;
+CREATE TABLE named (id TEXT PRIMARY KEY, object TEXT, name TEXT, parent TEXT) WITHOUT ROWID;
+CREATE TABLE taken (path TEXT PRIMARY KEY, owner TEXT) WITHOUT ROWID;
+"""
+
+
+@dataclass(frozen=True)
+class Tree:
+    """What came of it. `files` are in the tree now, `made` of them by this run; `bytes` of all."""
+
+    folder: Path
+    bag: Path
+    files: int
+    made: int
+    bytes: int
+
+
+def materialize(
+    place: Path,
+    folder: Path,
+    *,
+    by: str,
+    link: bool = False,
+    progress: Progress = SILENT,
+) -> Tree:
+    """Make the tree of a home's current bag (or of the bag `place` itself) in `folder`.
+
+    `by` is RECORD or FOLDER. `link` makes hard links instead of copies. Raises Blocked for a folder
+    that is not ours or lies in the home, ArchiveProblem, DiskTrouble.
+    """
+    bag = _bag(place)
+    _claim(folder, bag, place, {"schema": SCHEMA, "root": bagit.root_digest(bag), "by": by})
+    progress.phase("Looking up names")
+    database = folder / _LOOKUP
+    database.unlink(missing_ok=True)
+    try:
+        with closing(sqlite3.connect(database, isolation_level=None)) as lookup:
+            lookup.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
+            lookup.execute("BEGIN")
+            _look_up(lookup, bag, by)
+            progress.phase("Making the tree")
+            files = made = size = 0
+            for source, relative in _places(lookup, bag, by):
+                new = _place(source, folder / relative, link=link)
+                files, made = files + 1, made + new
+                size += source.stat().st_size
+                if new:
+                    progress.file_stored(source.stat().st_size)
+    except OSError as error:
+        raise DiskTrouble(
+            f"the tree cannot be written ({error.strerror}): make room, then run this again"
+        ) from error
+    finally:
+        database.unlink(missing_ok=True)
+    return Tree(folder, bag, files, made, size)
+
+
+def _bag(place: Path) -> Path:
+    if (place / bagit.TAG_MANIFEST).is_file():
+        return place
+    generations = HomeLayout(place).generations()
+    if not generations:
+        raise ArchiveProblem(f"{place} holds no sealed archive: run `sfexit export` first")
+    return HomeLayout(place).bag(generations[-1])
+
+
+def _claim(folder: Path, bag: Path, place: Path, told: dict[str, str]) -> None:
+    """Make the folder ours, or see that it is."""
+    inside = folder.resolve()
+    if any(inside.is_relative_to(other.resolve()) for other in (bag, place)):
+        raise Blocked(f"{folder} lies in the home: choose a folder outside of it")
+    mark = folder / MARK
+    if mark.is_file() and not mark.is_symlink():
+        try:
+            found = json.loads(mark.read_bytes())
+        except ValueError:
+            found = None
+        if found != told:
+            raise Blocked(
+                f"{folder} holds the tree of another archive or of another kind: name a new folder"
+            )
+        return
+    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+        raise Blocked(f"{folder} is not empty and was not made by this command: name a new folder")
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    part = folder / (MARK + ".part")
+    part.write_text(json.dumps(told), "utf-8")
+    part.replace(mark)
+
+
+# ---- looking up --------------------------------------------------------------------------------
+
+
+def _index(bag: Path) -> Iterator[dict[str, str]]:
+    csv.field_size_limit(2**31 - 1)
+    try:
+        with gzip.open(bag / layout.FILES_INDEX, "rt", encoding="utf-8", newline="") as handle:
+            yield from csv.DictReader(handle)
+    except (OSError, EOFError, csv.Error, UnicodeDecodeError) as error:
+        raise ArchiveProblem(
+            f"{bag / layout.FILES_INDEX} is damaged: verify the archive"
+        ) from error
+
+
+def _damaged(path: Path) -> ArchiveProblem:
+    return ArchiveProblem(f"{path} is damaged: verify the archive")
+
+
+def _resources(bag: Path) -> dict[str, dict[str, Any]]:
+    try:
+        package = json.loads((bag / layout.DATAPACKAGE).read_bytes())
+        return {one["title"]: one for one in package["resources"] if "title" in one}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArchiveProblem(
+            f"{bag / layout.DATAPACKAGE} is damaged: verify the archive"
+        ) from error
+
+
+def _rows(bag: Path, resource: dict[str, Any] | None, *columns: str) -> Iterator[tuple[str, ...]]:
+    """Rows of a table, if it has these columns."""
+    if resource is None:
+        return
+    there = {one["name"] for one in resource["schema"]["fields"]}
+    if not there.issuperset(columns):
+        return
+    paths = resource["path"] if isinstance(resource["path"], list) else [resource["path"]]
+    for path in paths:
+        yield from page_rows(layout.within(bag, f"{layout.DATA}/{path}"), columns)
+
+
+def _look_up(lookup: sqlite3.Connection, bag: Path, by: str) -> None:
+    resources = _resources(bag)
+    want = "INSERT OR IGNORE INTO wanted VALUES (?)"
+    for line in _index(bag):
+        lookup.execute(want, (line["parent_id"],))
+    if by == RECORD:
+        pairs = _rows(
+            bag, resources.get("ContentDocumentLink"), "ContentDocumentId", "LinkedEntityId"
+        )
+    else:
+        pairs = _rows(
+            bag, resources.get("ContentFolderMember"), "ChildRecordId", "ParentContentFolderId"
+        )
+    for document, record in pairs:
+        if lookup.execute("SELECT 1 FROM wanted WHERE id = ?", (document,)).fetchone():
+            lookup.execute("INSERT OR IGNORE INTO link VALUES (?, ?)", (document, record))
+    lookup.execute("INSERT OR IGNORE INTO wanted SELECT record FROM link")
+    if by == FOLDER:  # folders stand in folders; there are few of them
+        for found, name, parent in _rows(
+            bag, resources.get("ContentFolder"), "Id", "Name", "ParentContentFolderId"
+        ):
+            values = (found, "Libraries", name, parent)
+            lookup.execute("INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?)", values)
+    for title, resource in resources.items():
+        there = [one["name"] for one in resource["schema"]["fields"]]
+        name = next((one for one in _NAMES if one in there), "")
+        if not name or title.endswith(("History", "Share", "Feed", "__History", "__Share")):
+            continue
+        for found, called in _rows(bag, resource, "Id", name):
+            if lookup.execute("SELECT 1 FROM wanted WHERE id = ?", (found,)).fetchone():
+                values = (found, title, called, "")
+                lookup.execute("INSERT OR IGNORE INTO named VALUES (?, ?, ?, ?)", values)
+
+
+# ---- where each file goes ----------------------------------------------------------------------
+
+
+def _places(lookup: sqlite3.Connection, bag: Path, by: str) -> Iterator[tuple[Path, str]]:
+    """Each body of the bag and its path in the tree, in the order of the index; a file that is
+    linked to several records has several."""
+    for line in _index(bag):
+        source = layout.within(bag, f"{layout.DATA}/{line['path']}")
+        owners = [line["parent_id"]]
+        if line["object"] == "ContentVersion":
+            found = lookup.execute(
+                "SELECT record FROM link WHERE document = ? ORDER BY record", (line["parent_id"],)
+            )
+            owners = [row[0] for row in found] or [""]
+        extension = line["path"].rpartition(".")[2]
+        if line["content_type"] == "text/html" and extension == "snote":
+            extension = "html"
+        old = line["version_number"] not in ("", "1") or line["is_latest"] == "false"
+        mark = f" (v{safe_name(line['version_number'])})" if old else ""
+        key = line["path"].rpartition("/")[2].partition(".")[0]
+        name = safe_name(line["title"], extension, mark=mark)
+        for owner in owners:
+            folder = _folder(lookup, owner, line["object"], by)
+            yield source, _claimed(lookup, folder, name, key, extension, mark)
+
+
+def _folder(lookup: sqlite3.Connection, owner: str, kind: str, by: str) -> str:
+    """The folder of what belongs to this record or folder."""
+    names: list[tuple[str, str]] = []
+    found = owner
+    top = _top(kind)
+    while found and len(names) < 30:
+        row = lookup.execute("SELECT * FROM named WHERE id = ?", (found,)).fetchone()
+        if row is None:
+            break
+        names.append((row[0], row[2]))
+        top, found = _top(row[1]), row[3]
+    if not names:
+        return f"{top}/{safe_name(owner)}" if owner and by == RECORD else f"{top}/Without a {by}"
+    path = top
+    for found, name in reversed(names):
+        path = _claimed(lookup, path, safe_name(name), found, "", "")
+    return path
+
+
+def _top(object_name: str) -> str:
+    """The folder of an object: its API name, in the form in which it may be a path."""
+    return layout.safe_names([object_name]).get(object_name) or safe_name(object_name)
+
+
+def _claimed(
+    lookup: sqlite3.Connection, folder: str, name: str, owner: str, extension: str, mark: str
+) -> str:
+    """`folder`/`name`, or with the id behind it when that is another's already."""
+    path = f"{folder}/{name}"
+    row = lookup.execute("SELECT owner FROM taken WHERE path = ?", (folded(path),)).fetchone()
+    if row is not None and row[0] != owner:
+        stem = name.removesuffix(f"{mark}.{extension}") if extension else name
+        path = f"{folder}/{safe_name(stem, extension, mark=f' ({owner}){mark}')}"
+    lookup.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (folded(path), owner))
+    return path
+
+
+def _place(source: Path, target: Path, *, link: bool) -> bool:
+    """Put a file into the tree; False when it is there from an earlier run."""
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if target.is_file() and not target.is_symlink():
+        if target.stat().st_size == source.stat().st_size:
+            return False
+        target.unlink()
+    if link:
+        try:
+            os.link(source, target)
+            return True
+        except OSError:
+            pass  # another file system, or one without links
+    part = target.with_name(".sfexit-part")
+    part.unlink(missing_ok=True)
+    shutil.copyfile(source, part)
+    part.chmod(0o600)
+    part.replace(target)
+    return True
