@@ -5,6 +5,8 @@ SfexitError
 ├── SignInProblem         no usable session, or a permission is missing       → exit 4
 │   └── SessionLost       the session ended in mid-run and cannot be renewed  → exit 4, resumable
 ├── Blocked               a check before the start said no; nothing changed   → exit 5
+├── PlanStale             what a plan rests on is no longer so; nothing changed → exit 7
+├── NotConfirmed          nobody said yes to a change; nothing changed        → exit 11
 ├── Locked                another run holds this home                         → exit 10
 ├── Paused                quota or disk; run the same command again           → exit 75
 │   ├── QuotaSpent
@@ -45,6 +47,14 @@ class SessionLost(SignInProblem):
 
 class Blocked(SfexitError):
     """A check made before the start refused; nothing was changed anywhere."""
+
+
+class PlanStale(SfexitError):
+    """What a plan rests on is no longer so; nothing was changed."""
+
+
+class NotConfirmed(SfexitError):
+    """Nobody said yes to a change; nothing was changed."""
 
 
 class Locked(SfexitError):

@@ -25,6 +25,8 @@ _BY_CLASS: tuple[tuple[type[BaseException], int], ...] = (
     (errors.UsageProblem, USAGE),
     (errors.SignInProblem, SIGN_IN),
     (errors.Blocked, BLOCKED),
+    (errors.PlanStale, PLAN_STALE),
+    (errors.NotConfirmed, NOT_CONFIRMED),
     (errors.Locked, LOCKED),
     (errors.Paused, PAUSED),
     (errors.Interrupted, INTERRUPTED),

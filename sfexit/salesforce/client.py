@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +56,17 @@ _ERROR_LIMIT_BYTES = 256 * 1024
 _XML_TYPES = ("text/xml", "application/xml", "application/soap+xml")
 # Statuses that mean many things: a spent quota, a vanished field, a query that is too much.
 _TOLD_BY_BODY = (400, 403)
+
+
+@dataclass(frozen=True)
+class Verbatim:
+    """A body that is sent as it is: CSV of an ingest job, a form."""
+
+    content_type: str
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"<{self.content_type}, {len(self.data):,} bytes>"
 
 
 def encode_query(params: Mapping[str, str]) -> str:
@@ -415,6 +427,9 @@ class Client:
             sent_headers["Content-Type"] = "text/xml; charset=UTF-8"
             if token is not None:
                 auth = SessionInMessage(origin, token, body.envelope)
+        elif isinstance(body, Verbatim):
+            data = body.data
+            sent_headers["Content-Type"] = body.content_type
         elif body is not None:
             data = json.dumps(body, ensure_ascii=False).encode()
             sent_headers["Content-Type"] = "application/json; charset=UTF-8"

@@ -157,6 +157,7 @@ class StaffRules:
             )
         if deed.action != "create":
             return
+        deed.values["IsActive"] = "true"
         user = deed.values.get("AssigneeId")
         licence = self.get(sets, "LicenseId")
         if licence is None:

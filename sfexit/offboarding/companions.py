@@ -1,0 +1,129 @@
+"""Teams and manual shares, which an owner change over REST or Bulk takes away.
+
+Salesforce Help 000390190 and "Transfer Account Ownership": the header that keeps them exists in
+SOAP alone. So they are saved before, and what is missing afterwards is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sfexit.errors import OrgRefused, OutcomeUnknown
+from sfexit.offboarding.journal import Journal
+from sfexit.offboarding.looking import Row, by_ids, chunks, text
+from sfexit.salesforce import describe, writing
+from sfexit.salesforce.client import Client
+
+
+@dataclass(frozen=True)
+class Companion:
+    """An object whose rows hang on an owned record. `where` names those that can be made again."""
+
+    name: str
+    parent_field: str
+    keys: tuple[str, ...]  # what tells two rows of one parent apart
+    fields: tuple[str, ...]
+    where: str = ""
+
+
+_KNOWN = {
+    "Account": (
+        ("AccountTeamMember", "AccountId", ("UserId",), ""),
+        ("AccountShare", "AccountId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),
+    ),
+    "Opportunity": (
+        ("OpportunityTeamMember", "OpportunityId", ("UserId",), ""),
+        ("OpportunityShare", "OpportunityId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),
+    ),
+    "Case": (("CaseShare", "CaseId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),),
+    "Lead": (("LeadShare", "LeadId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),),
+}
+_SHARED = ("UserOrGroupId", "RowCause")
+
+
+def companions(client: Client, name: str, objects: frozenset[str]) -> tuple[Companion, ...]:
+    """What may be lost when rows of `name` get another owner. `objects`: those of the org."""
+    known = list(_KNOWN.get(name, ()))
+    if name.endswith("__c"):
+        known.append((f"{name[:-3]}__Share", "ParentId", _SHARED, "RowCause = 'Manual'"))
+    out = []
+    for companion, parent, keys, where in known:
+        if companion not in objects:
+            continue
+        _, about = describe.describe(client, companion)
+        writable = tuple(one.name for one in about.fields if one.createable)
+        out.append(Companion(companion, parent, keys, tuple({*writable, parent, *keys}), where))
+    return tuple(out)
+
+
+def save(client: Client, one: Companion, parents: Sequence[str]) -> list[Row]:
+    """The rows of these parents, as they could be made again."""
+    found = by_ids(client, one.name, one.fields, parents, key=one.parent_field, where=one.where)
+    return [{name: text(row.get(name)) for name in one.fields} for row in found]
+
+
+def restore(
+    client: Client, journal: Journal, one: Companion, transfer: str, batch: int, saved: list[Row]
+) -> None:
+    """Make again what is missing of `saved`; the journal tells how many were."""
+    failed: list[list[str]] = []
+    made = 0
+    missing = _missing(client, one, saved)
+    for part in chunks(missing, writing.MOST):
+        values = [_values(row) for row in part]
+        try:
+            outcomes = writing.create(client, one.name, values)
+        except OutcomeUnknown:
+            # Look what came of it; what is still missing is asked for once more.
+            left = _missing(client, one, part)
+            made += len(part) - len(left)
+            if not left:
+                continue
+            part = left
+            outcomes = writing.create(client, one.name, [_values(row) for row in left])
+        except OrgRefused as refusal:
+            failed += [[_key(one, row), refusal.code, refusal.reason] for row in part]
+            continue
+        for row, outcome in zip(part, outcomes, strict=True):
+            if outcome.ok:
+                made += 1
+            else:
+                failed.append([_key(one, row), outcome.code, outcome.message])
+    journal.record(
+        "restored",
+        transfer=transfer,
+        batch=batch,
+        object=one.name,
+        made=made,
+        kept=len(saved) - len(missing),
+        failed=failed,
+    )
+
+
+def _missing(client: Client, one: Companion, saved: list[Row]) -> list[Row]:
+    parents = {str(row[one.parent_field]) for row in saved}
+    there = {_key(one, row) for row in save(client, one, sorted(parents))}
+    return [row for row in saved if _key(one, row) not in there]
+
+
+def _key(one: Companion, row: Row) -> str:
+    return "/".join(str(row.get(name)) for name in (one.parent_field, *one.keys))
+
+
+def _values(row: Row) -> dict[str, Any]:
+    known = {"true": True, "false": False}
+    return {k: known.get(v, v) for k, v in row.items() if v is not None}
+
+
+def by_name(found: Sequence[Companion]) -> dict[str, Companion]:
+    """Companions by the name of their object."""
+    return {one.name: one for one in found}
+
+
+def unrestored(journal: Journal, transfer: str) -> Iterator[tuple[int, str, list[Row]]]:
+    """Batches of a transfer whose teams or shares were saved and not looked after since."""
+    for (name, batch, companion), event in sorted(journal.progress.unrestored.items()):
+        if name == transfer:
+            yield batch, companion, event["rows"]

@@ -1,0 +1,178 @@
+"""The journal of changes: what is about to be done, then what became of it, each line on the disk
+before the next request leaves.
+
+JSON lines, each with the SHA-256 of the line before, so that nothing can be taken out or put in
+unseen. It holds before-values of what is changed (owners, assignments, flags), never a token.
+
+Events:
+    begun      plan (digest), purpose, org, runner, ticket, gate, made_by
+    resumed    made_by
+    intent     step: id, kind, user, object, record, before, after; or
+               transfer: id, batch, object, field, before, to, rows: [id, …]; in an undo `to` is
+               empty and rows are [[id, value], …]
+    job        transfer, batch, job        an ingest job was made for the batch
+    outcome    step: id, ok, code, message, found (true: the org had it already); or
+               transfer, batch, done: count, failed: [[id, code, message], …], went: [id, …]
+               (rows that had failed before)
+    skipped    transfer, rows: count   the first rows showed that none would go
+    saved      transfer, batch, object, rows: [{…}, …]   teams and shares about to be lost
+    restored   transfer, batch, object, made, kept, failed
+    verified   counts by user
+    finished   complete: true or false
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sfexit.archive.durable import Disk
+from sfexit.errors import ArchiveProblem, Blocked
+
+SCHEMA = 1
+_FIRST = "0" * 64
+Event = dict[str, Any]
+
+
+@dataclass
+class Progress:
+    """Where a run stands, read from its journal."""
+
+    plan: str = ""
+    begun: Event = field(default_factory=dict)
+    steps: dict[str, Event] = field(default_factory=dict)  # step → its last outcome
+    intents: dict[str, Event] = field(default_factory=dict)  # step → intent without outcome
+    batches: dict[tuple[str, int], Event] = field(default_factory=dict)  # without an outcome
+    jobs: dict[tuple[str, int], str] = field(default_factory=dict)
+    unrestored: dict[tuple[str, int, str], Event] = field(default_factory=dict)
+    moved: dict[str, int] = field(default_factory=dict)  # transfer → rows done
+    failed: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
+    last_batch: dict[str, int] = field(default_factory=dict)
+    finished: bool = False
+
+
+class Journal:
+    """An open journal. `record` returns once the line is on the disk."""
+
+    def __init__(self, path: Path, disk: Disk | None = None) -> None:
+        self.path = path
+        self._disk = disk or Disk()
+        self.progress = Progress()
+        self._digest, size, count = _FIRST, 0, 0
+        if path.exists():
+            for event, line in _good_lines(path):
+                _note(self.progress, event)
+                self._digest = hashlib.sha256(line).hexdigest()
+                size += len(line) + 1
+                count += 1
+            if size < path.stat().st_size:  # a line that a kill cut off: it was never acted on
+                with path.open("r+b") as handle:
+                    handle.truncate(size)
+                    os.fsync(handle.fileno())
+        else:
+            self._disk.make_folder(path.parent)
+            self._disk.write_whole(path, b"")
+        self._seq = count
+        self._handle = self._disk.append(path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._handle.close()
+
+    def record(self, event: str, **data: Any) -> Event:
+        """Append an event, durable when this returns. Raises DiskTrouble."""
+        entry: Event = {
+            "seq": self._seq + 1,
+            "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "event": event,
+            **data,
+            "prev": self._digest,
+        }
+        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode()
+        self._disk.write(self._handle, line + b"\n")
+        self._disk.sync(self._handle)
+        self._digest = hashlib.sha256(line).hexdigest()
+        self._seq += 1
+        _note(self.progress, entry)
+        return entry
+
+
+def read(path: Path) -> Iterator[Event]:
+    """Every event of a journal. Raises ArchiveProblem when its chain is broken before its end."""
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise Blocked(f"{path} cannot be read: {error.strerror}") from error
+    seen = 0
+    for event, line in _good_lines(path):
+        seen += len(line) + 1
+        yield event
+    with path.open("rb") as handle:
+        handle.seek(seen)
+        if b"\n" in handle.read(size - seen):
+            raise ArchiveProblem(
+                f"{path} was changed after it was written (line {_count(path, seen) + 1}): restore "
+                "it from a copy"
+            )
+
+
+def _count(path: Path, size: int) -> int:
+    with path.open("rb") as handle:
+        return handle.read(size).count(b"\n")
+
+
+def _good_lines(path: Path) -> Iterator[tuple[Event, bytes]]:
+    """The longest run of whole, chained lines from the start."""
+    digest = _FIRST
+    with path.open("rb") as handle:
+        for raw in handle:
+            if not raw.endswith(b"\n"):
+                return
+            line = raw[:-1]
+            try:
+                event = json.loads(line)
+                if event["prev"] != digest or not isinstance(event["event"], str):
+                    return
+            except (ValueError, KeyError, TypeError):
+                return
+            yield event, line
+            digest = hashlib.sha256(line).hexdigest()
+
+
+def _note(progress: Progress, event: Event) -> None:
+    kind = event["event"]
+    key = (event.get("transfer", ""), event.get("batch", 0))
+    if kind == "begun":
+        progress.plan, progress.begun = event["plan"], event
+    elif kind == "intent" and "step" in event:
+        progress.intents[event["step"]] = event
+    elif kind == "intent":
+        progress.batches[key] = event
+        progress.last_batch[key[0]] = max(progress.last_batch.get(key[0], 0), key[1])
+    elif kind == "job":
+        progress.jobs[key] = event["job"]
+    elif kind == "outcome" and "step" in event:
+        progress.intents.pop(event["step"], None)
+        progress.steps[event["step"]] = event
+    elif kind == "outcome":
+        progress.batches.pop(key, None)
+        progress.jobs.pop(key, None)
+        progress.moved[key[0]] = progress.moved.get(key[0], 0) + event["done"]
+        failed = progress.failed.setdefault(key[0], {})
+        for row_id in event.get("went", ()):
+            failed.pop(row_id, None)
+        failed.update({row: (code, message) for row, code, message in event["failed"]})
+    elif kind == "saved":
+        progress.unrestored[(*key, event["object"])] = event
+    elif kind == "restored":
+        progress.unrestored.pop((*key, event["object"]), None)
+    elif kind == "finished":
+        progress.finished = bool(event["complete"])
+    elif kind == "resumed":
+        progress.finished = False

@@ -1,0 +1,235 @@
+"""Carrying out single steps: freezing, ending sessions, taking assignments away, deactivating.
+
+Steps of one kind and object travel together, up to 200 in a request. What the org already has as
+planned is not asked for again: that makes a second run after a kill harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from sfexit.errors import DamagedAnswer, OrgRefused, OutcomeUnknown, SfexitError
+from sfexit.offboarding.journal import Journal
+from sfexit.offboarding.looking import by_ids, chunks, rows, text
+from sfexit.offboarding.plan import Step, soql_text
+from sfexit.redaction import Secret
+from sfexit.salesforce import writing
+from sfexit.salesforce.client import Client
+from sfexit.salesforce.writing import Outcome
+
+DONE, OPEN, ODD = "done", "open", "odd"
+_LOOKS = 3  # how often an unknown outcome is looked after before it counts as failed
+#: Deactivations have long consequences each: few in one request.
+_FEW = {"User": 25}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What would be sent, for --dry-run. A token is never shown."""
+
+    method: str
+    path: str
+    body: Any
+
+
+def state(client: Client, steps: Sequence[Step]) -> dict[str, str]:
+    """Of each step (by id): `done` (the org has it so), `open` (as before), `odd` (neither)."""
+    out: dict[str, str] = {}
+    for (kind, name), group in _grouped(steps):
+        out |= _STATES[kind](client, name, group)
+    return out
+
+
+def carry_out(
+    client: Client,
+    journal: Journal,
+    steps: Sequence[Step],
+    *,
+    check: Callable[[], None],
+) -> None:
+    """Do the steps in order. `check` is asked before each request; it may raise to stop.
+
+    Every outcome stands in the journal; a refusal of a row is recorded and the rest goes on.
+    """
+    for (kind, name), group in _grouped(steps):
+        for part in chunks(group, _FEW.get(name, writing.MOST)):
+            check()
+            _part(client, journal, kind, name, part)
+
+
+def requests(steps: Sequence[Step]) -> list[Request]:
+    """The requests that these steps come to."""
+    out = []
+    for (kind, name), group in _grouped(steps):
+        for part in chunks(group, _FEW.get(name, writing.MOST)):
+            if kind == "revoke":
+                out += [Request("POST", "/services/oauth2/revoke", "token=(hidden)") for _ in part]
+            elif kind == "delete":
+                listed = ",".join(one.record_id for one in part)
+                out.append(Request("DELETE", f"/composite/sobjects?ids={listed}", None))
+            else:
+                records = [
+                    {"attributes": {"type": name}}
+                    | ({"id": one.record_id} if kind == "update" else {})
+                    | _values(one.after)
+                    for one in part
+                ]
+                method = "PATCH" if kind == "update" else "POST"
+                out.append(
+                    Request(method, "/composite/sobjects", {"allOrNone": False, "records": records})
+                )
+    return out
+
+
+def _grouped(steps: Sequence[Step]) -> list[tuple[tuple[str, str], list[Step]]]:
+    """Runs of steps of one kind and object, in the order of the plan."""
+    return [(key, list(run)) for key, run in groupby(steps, lambda one: (one.kind, one.object))]
+
+
+def _values(values: dict[str, str | None]) -> dict[str, Any]:
+    """Texts as JSON values: booleans are booleans on the wire."""
+    known = {"true": True, "false": False}
+    return {name: known.get(value or "", value) for name, value in values.items()}
+
+
+def _part(client: Client, journal: Journal, kind: str, name: str, part: list[Step]) -> None:
+    states = state(client, part)
+    todo = []
+    for step in part:
+        if states[step.id] == DONE:
+            _told(journal, step, Outcome(step.record_id, True), found=True)
+        elif states[step.id] == ODD:
+            odd = Outcome(
+                step.record_id, False, "CHANGED", "the org has another value than planned"
+            )
+            _told(journal, step, odd)
+        else:
+            todo.append(step)
+    if not todo:
+        return
+    for step in todo:
+        journal.record(
+            "intent",
+            step=step.id,
+            kind=step.kind,
+            user=step.user_id,
+            object=step.object,
+            record=step.record_id,
+            before=step.before,
+            after=step.after,
+        )
+    try:
+        outcomes = _send(client, kind, name, todo)
+    except (OutcomeUnknown, DamagedAnswer) as doubt:
+        outcomes = _looked_after(client, todo, doubt)
+    except OrgRefused as refusal:
+        outcomes = [Outcome(one.record_id, False, refusal.code, refusal.reason) for one in todo]
+    for step, outcome in zip(todo, outcomes, strict=True):
+        _told(journal, step, outcome)
+
+
+def _told(journal: Journal, step: Step, outcome: Outcome, *, found: bool = False) -> None:
+    journal.record(
+        "outcome",
+        step=step.id,
+        ok=outcome.ok,
+        code=outcome.code,
+        message=outcome.message,
+        record=outcome.id,
+        found=found,
+    )
+
+
+def _send(client: Client, kind: str, name: str, steps: list[Step]) -> list[Outcome]:
+    if kind == "update":
+        return writing.update(
+            client, name, [{"Id": one.record_id, **_values(one.after)} for one in steps]
+        )
+    if kind == "create":
+        return writing.create(client, name, [_values(one.after) for one in steps])
+    if kind == "delete":
+        return writing.delete(client, [one.record_id for one in steps])
+    return [_revoke(client, one) for one in steps]
+
+
+def _revoke(client: Client, step: Step) -> Outcome:
+    """The token that ends the grant is read at the moment of use and kept nowhere."""
+    found = list(by_ids(client, "OauthToken", ["DeleteToken"], [step.record_id]))
+    if not found:
+        return Outcome(step.record_id, True)
+    token = found[0].get("DeleteToken")
+    if not isinstance(token, str) or not token:
+        return Outcome(step.record_id, False, "NO_TOKEN", "the org does not show how to revoke it")
+    try:
+        writing.revoke(client, Secret(token))
+    except OrgRefused as refusal:
+        return Outcome(step.record_id, False, refusal.code, refusal.reason)
+    return Outcome(step.record_id, True)
+
+
+def _looked_after(client: Client, steps: list[Step], doubt: SfexitError) -> list[Outcome]:
+    """What a request without a usable answer did, read from the org itself."""
+    for _ in range(_LOOKS):
+        try:
+            states = state(client, steps)
+            break
+        except DamagedAnswer:
+            continue
+    else:
+        raise doubt
+    return [
+        Outcome(one.record_id, True)
+        if states[one.id] == DONE
+        else Outcome(one.record_id, False, "NOT_DONE", "the org gave no answer and did nothing")
+        for one in steps
+    ]
+
+
+# ---- what the org has now ---------------------------------------------------------------------
+
+
+def _updates(client: Client, name: str, steps: list[Step]) -> dict[str, str]:
+    fields = sorted({field for one in steps for field in one.after})
+    live = {row["Id"]: row for row in by_ids(client, name, fields, (s.record_id for s in steps))}
+    out = {}
+    for one in steps:
+        row = live.get(one.record_id)
+        if row is None:
+            out[one.id] = ODD
+        elif all(text(row.get(k)) == v for k, v in one.after.items()):
+            out[one.id] = DONE
+        elif all(text(row.get(k)) == v for k, v in one.before.items()):
+            out[one.id] = OPEN
+        else:
+            out[one.id] = ODD
+    return out
+
+
+def _deletes(client: Client, name: str, steps: list[Step]) -> dict[str, str]:
+    there = {row["Id"] for row in by_ids(client, name, (), (s.record_id for s in steps))}
+    return {one.id: OPEN if one.record_id in there else DONE for one in steps}
+
+
+def _creates(client: Client, name: str, steps: list[Step]) -> dict[str, str]:
+    """A row with the same values is taken for the one that was to be made."""
+    out = {}
+    for one in steps:
+        terms = [f"{k} = {_literal(v)}" for k, v in sorted(one.after.items()) if v is not None]
+        soql = f"SELECT Id FROM {name} WHERE {' AND '.join(terms)} LIMIT 1"  # noqa: S608
+        out[one.id] = DONE if next(rows(client, soql), None) is not None else OPEN
+    return out
+
+
+def _literal(value: str) -> str:
+    return value if value in ("true", "false") else soql_text(value)
+
+
+_STATES: dict[str, Callable[[Client, str, list[Step]], dict[str, str]]] = {
+    "update": _updates,
+    "delete": _deletes,
+    "revoke": _deletes,
+    "create": _creates,
+}

@@ -1,0 +1,191 @@
+"""Taking an offboarding back: a plan of the reverse, made from the journal of what was done.
+
+Only what still has the value that was given is changed (compare and swap). People become active
+first, since licences and permission sets cannot be given to who is inactive; they are unfrozen
+last, when they have everything back.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sfexit.errors import Blocked
+from sfexit.offboarding import journal as journals
+from sfexit.offboarding.journal import Event
+from sfexit.offboarding.plan import VALID_HOURS, Person, Plan, Step, Transfer, stamp
+
+#: Rows of these are gone for good, or nobody else can make them.
+_FOR_GOOD = {
+    "AuthSession": "ended sessions: people sign in again",
+    "OauthToken": "revoked tokens: integrations must be authorised anew",
+}
+#: What must be there before others can be given.
+_FIRST = ("PermissionSetLicenseAssign", "UserPackageLicense")
+ALWAYS = (
+    "history rows, mails that were sent, and flows that ran when owners changed",
+    "default teams, delegated administration and territories that a deactivation took away, where "
+    "no step of the plan did",
+)
+
+
+@dataclass(frozen=True)
+class Back:
+    """The reversing plan, and what it cannot bring back."""
+
+    plan: Plan
+    not_undone: tuple[str, ...]
+
+
+@dataclass
+class _Read:
+    begun: Event = field(default_factory=dict)
+    intents: dict[str, Event] = field(default_factory=dict)
+    done: dict[str, Event] = field(default_factory=dict)
+    batches: dict[str, list[Event]] = field(default_factory=dict)
+    refused: dict[str, set[str]] = field(default_factory=dict)
+
+
+def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) -> Back:
+    """The plan that takes back what the journal at `path` says of the plan `done`.
+
+    `runner`: user id and name of who will carry it out. Raises Blocked when the two do not belong
+    together, ArchiveProblem when the journal was changed.
+    """
+    read = _read(journals.read(path))
+    if read.begun.get("plan") != done.digest:
+        raise Blocked(f"{path} is not the journal of this plan: name the plan that it was made by")
+    steps, lost = _steps(read, done)
+    transfers, people = _transfers(read, done)
+    who = {one.user_id for one in steps} | set(people.values())
+    return Back(
+        Plan(
+            organization_id=done.organization_id,
+            organization=done.organization,
+            instance=done.instance,
+            api_version=done.api_version,
+            runner_id=runner[0],
+            runner=runner[1],
+            created=stamp(now),
+            expires=stamp(now + timedelta(hours=VALID_HOURS)),
+            purpose="undo",
+            certificate=done.certificate,
+            rules={"journal": str(path), "journal_sha256": _digest(path), "people": people},
+            people=tuple(_person(one) for one in done.people if one.user_id in who),
+            steps=tuple(steps),
+            transfers=tuple(transfers),
+        ),
+        (*sorted(lost), *ALWAYS),
+    )
+
+
+def rows_back(plan: Plan, one: Transfer) -> dict[str, str]:
+    """Id → the value it had before, of the rows that a transfer of an undo gives back."""
+    path = Path(plan.rules["journal"])
+    if _digest(path) != plan.rules["journal_sha256"]:
+        raise Blocked(f"{path} changed since the undo was planned: plan it again")
+    read = _read(journals.read(path))
+    before: dict[str, str] = {}
+    for intent in reversed(read.batches.get(one.id, [])):  # the first value of a row counts
+        if intent["to"]:
+            before |= dict.fromkeys(map(str, intent["rows"]), str(intent["before"]))
+    return {k: v for k, v in before.items() if k not in read.refused.get(one.id, ())}
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _read(events: Iterable[Event]) -> _Read:
+    read = _Read()
+    for event in events:
+        kind = event["event"]
+        if kind == "begun":
+            read.begun = event
+        elif kind == "intent" and "step" in event:
+            read.intents[event["step"]] = event
+        elif kind == "intent":
+            read.batches.setdefault(event["transfer"], []).append(event)
+        elif kind == "outcome" and "step" in event:
+            if event["ok"] and event["step"] in read.intents:
+                read.done[event["step"]] = event
+        elif kind == "outcome":
+            refused = read.refused.setdefault(event["transfer"], set())
+            refused.update(row[0] for row in event["failed"])
+            refused.difference_update(event.get("went", ()))
+    return read
+
+
+def _steps(read: _Read, done: Plan) -> tuple[list[Step], set[str]]:
+    out: list[Step] = []
+    lost: set[str] = set()
+    for step in reversed(done.steps):
+        told = read.done.get(step.id)
+        if told is None:
+            continue
+        if step.object in _FOR_GOOD or step.kind == "revoke":
+            lost.add(_FOR_GOOD.get(step.object, step.text))
+            continue
+        out.append(_reversed(step, str(told.get("record") or step.record_id)))
+    out.sort(key=_place)
+    return out, lost
+
+
+def _reversed(step: Step, record_id: str) -> Step:
+    text = f"Take back: {step.text}"
+    same = (f"undo-{step.id}", _phase(step))
+    if step.kind == "update":
+        return Step(
+            *same, "update", step.user_id, step.object, record_id, step.after, step.before, text
+        )
+    if step.kind == "delete":
+        return Step(*same, "create", step.user_id, step.object, "", {}, step.before, text)
+    return Step(*same, "delete", step.user_id, step.object, record_id, step.after, {}, text)
+
+
+def _phase(step: Step) -> str:
+    if step.object == "User" and "IsActive" in step.after:
+        return "contain"
+    if step.object == "UserLogin":
+        return "deactivate"
+    return {"contain": "strip", "deactivate": "strip"}.get(step.phase, step.phase)
+
+
+def _place(step: Step) -> tuple[int, str]:
+    """Licences before what needs them; steps of one object together."""
+    return (0 if step.object in _FIRST else 1, step.object)
+
+
+def _transfers(read: _Read, done: Plan) -> tuple[list[Transfer], dict[str, str]]:
+    out, people = [], {}
+    for one in done.transfers:
+        rows = sum(len(event["rows"]) for event in read.batches.get(one.id, ()))
+        if not rows:
+            continue
+        # From the one who has them now to the one who had them: parents before children.
+        out.append(
+            Transfer(
+                one.id, one.to, one.object, one.field, one.user_id, "", rows, one.archived, 0, rows,
+                -one.order,
+            )
+        )  # fmt: skip
+        people[one.id] = one.user_id
+    return out, people
+
+
+def _person(one: Person) -> Person:
+    return Person(
+        one.user_id,
+        one.username,
+        one.name,
+        one.kind,
+        "full",
+        1,
+        one.successor,
+        {},
+        one.last_logins,
+    )

@@ -1,0 +1,286 @@
+"""Plans carried out on an org that keeps its own log of what was changed."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sfexit.errors import Blocked, PlanStale
+from sfexit.offboarding import journal as journals
+from sfexit.offboarding import ownership, undoing
+from sfexit.offboarding import plan as plans
+from sfexit.offboarding.applying import Caps
+from sfexit.simulated_org import Staff
+from tests.offboarding.rig import NOW, Killed, Mortal, Office, office, plan_for
+
+COMPARED = (
+    "Account", "Contact", "Opportunity", "Case", "Lead", "Task", "Thing_00__c", "User", "UserLogin",
+)  # fmt: skip
+BAGS = (
+    "PermissionSetAssignment", "PermissionSetLicenseAssign", "UserPackageLicense", "GroupMember",
+    "AccountTeamMember", "OpportunityTeamMember", "AccountShare", "OpportunityShare",
+)  # fmt: skip
+
+
+def leavers_of(place: Office, count: int) -> tuple[list[int], int]:
+    assert place.org.employed is not None
+    people = place.org.employed.people
+    return people[:count], people[-1]
+
+
+def test_people_leave_and_nothing_of_theirs_is_orphaned(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 4)
+        plan = plan_for(place, leavers, heir)
+        teams = {name: place.bag_of(name) for name in BAGS[4:]}
+        owned = {t.object: t.count for t in plan.transfers}
+        assert owned
+        done = place.apply(plan)
+        assert done.complete, (done.failed, done.left)
+        assert done.moved == sum(t.count for t in plan.transfers)
+        for row in leavers:
+            user = place.user(row)
+            [about] = place.rows("User", Id=user)
+            assert about["IsActive"] == "false"
+            assert not place.rows("AuthSession", UsersId=user)
+            assert not place.rows("OauthToken", UserId=user)
+            assert not place.rows("GroupMember", UserOrGroupId=user)
+            for name in ("Account", "Case", "Task", "Opportunity"):
+                assert not place.rows(name, OwnerId=user)
+        for name in BAGS[4:]:  # teams and manual shares are all there again
+            assert place.bag_of(name) == [
+                row
+                for row in teams[name]
+                if "RowCause=Team" not in row or row in place.bag_of(name)
+            ]
+        assert {one.by for one in place.org.writes.log} == {place.org.user_id}
+
+
+def test_every_change_stands_in_the_journal(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 3)
+        plan = plan_for(place, leavers, heir)
+        done = place.apply(plan)
+        assert unexplained(place, done.journal) == []
+
+
+def unexplained(place: Office, path: Path) -> list[object]:
+    """Changes that the org saw requested and the journal does not announce."""
+    known: set[tuple[str, str]] = set()
+    made: dict[str, int] = {}
+    for event in journals.read(path):
+        if event["event"] == "intent" and "step" in event:
+            known.add((event["object"], event["record"]))
+            if event["kind"] == "create":
+                made[event["object"]] = made.get(event["object"], 0) + 1
+        elif event["event"] == "intent":
+            rows = (row if isinstance(row, str) else row[0] for row in event["rows"])
+            known.update((event["object"], row) for row in rows)
+        elif event["event"] == "saved":
+            made[event["object"]] = made.get(event["object"], 0) + len(event["rows"])
+    out: list[object] = []
+    for change in place.org.writes.log:
+        if change.cause != "request":
+            continue
+        if change.action == "create" and made.get(change.object, 0) > 0:
+            made[change.object] -= 1
+            continue
+        if (change.object, change.id) not in known:
+            out.append(change)
+    return out
+
+
+def test_undo_brings_everything_back_but_what_it_says(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 3)
+        plan = plan_for(place, leavers, heir)
+        before = place.truth(*COMPARED)
+        bags = {name: place.bag_of(name) for name in BAGS}
+        done = place.apply(plan)
+        assert place.truth(*COMPARED) != before
+        back = undoing.plan_back(done.journal, plan, NOW, (place.org.user_id, "admin"))
+        undone = place.apply(plans.read(back.plan.to_bytes()), "undo.jsonl")
+        assert undone.complete, undone.failed
+        assert place.truth(*COMPARED) == before
+        for name in BAGS[:6]:
+            assert place.bag_of(name) == bags[name], name
+        manual = [[r for r in rows if "RowCause=Manual" in r] for rows in
+                  (place.bag_of("AccountShare"), bags["AccountShare"])]  # fmt: skip
+        assert manual[0] == manual[1]
+        assert any("sign in again" in one for one in back.not_undone)
+
+
+def test_undo_leaves_alone_what_somebody_changed_since(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        [leaver], heir = leavers_of(place, 1)
+        plan = plan_for(place, [leaver], heir, ("Account",))
+        mine = [str(r["Id"]) for r in place.rows("Account", OwnerId=place.user(leaver))]
+        done = place.apply(plan)
+        table = place.org.tables.tables["Account"]
+        third = place.user(place.org.employed.people[5])  # type: ignore[union-attr]
+        row = table.ids.row(mine[0])
+        assert row is not None
+        place.org.update_rows("Account", [row], {"OwnerId": third})
+        back = undoing.plan_back(done.journal, plan, NOW, (place.org.user_id, "admin"))
+        place.apply(back.plan, "undo.jsonl")
+        owners = {str(r["Id"]): r["OwnerId"] for r in place.rows("Account")}
+        assert owners[mine[0]] == third
+        assert {owners[one] for one in mine[1:]} <= {place.user(leaver)}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_anywhere_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    staff = Staff(blockers=(), lock_every=7)
+    with office(tmp_path, rows=800, staff=staff) as place:
+        leavers, heir = leavers_of(place, 3)
+        plan = plan_for(place, leavers, heir)
+        runs = 0
+        while True:
+            runs += 1
+            assert runs < 200
+            Mortal.sent, Mortal.dies_at = 0, rng.randint(1, 12) if runs < 40 else -1
+            Mortal.after = rng.random() < 0.5
+            try:
+                done = place.apply(plan, client=place.client(Mortal))
+            except Killed:
+                if rng.random() < 0.3:  # the last line was only half on the disk
+                    path = tmp_path / "journal.jsonl"
+                    with path.open("ab") as handle:
+                        handle.write(b'{"seq":9,"event":"out')
+                continue
+            break
+        assert runs > 2
+        assert done.complete, (done.failed, done.left)
+        assert unexplained(place, done.journal) == []
+        seen: dict[tuple[str, str, str], int] = {}
+        for change in place.org.writes.log:  # nothing was applied twice
+            if change.cause == "request" and change.action != "create" and change.after != {}:
+                key = (change.object, change.id, str(sorted(change.after.items())))
+                seen[key] = seen.get(key, 0) + 1
+        assert [key for key, count in seen.items() if count > 1] == []
+
+
+def test_many_rows_go_by_a_job_with_few_calls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ownership, "JOB_FROM", 100)
+    with office(tmp_path, rows=15_000, staff=Staff(people=3, blockers=(), teams=3)) as place:
+        leavers, heir = leavers_of(place, 1)
+        plan = plan_for(place, leavers, heir, ("Contact",))
+        assert plan.transfers[0].count > 100
+        calls = place.org.calls
+        done = place.apply(plan)
+        assert done.complete, done.failed
+        assert place.org.calls - calls < 60
+        assert not place.rows("Contact", OwnerId=place.user(leavers[0]))
+
+
+def test_locked_rows_are_tried_again_in_smaller_batches(tmp_path: Path) -> None:
+    with office(tmp_path, staff=Staff(blockers=(), lock_every=3)) as place:
+        leavers, heir = leavers_of(place, 2)
+        done = place.apply(plan_for(place, leavers, heir), caps=Caps(10, 10_000, 1000))
+        assert done.complete, done.failed
+
+
+def test_rows_that_a_trigger_refuses_are_told_one_by_one(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        [leaver], heir = leavers_of(place, 1)
+        table = place.org.tables.tables["Contact"]
+        mine = [
+            table.ids.row(str(r["Id"])) for r in place.rows("Contact", OwnerId=place.user(leaver))
+        ]
+        place.org.staff_rules.staff = replace(
+            place.org.staff_rules.staff,
+            refusing={"Contact": tuple(r for r in mine[:1] if r is not None)},
+        )
+        done = place.apply(plan_for(place, [leaver], heir))
+        assert not done.complete
+        [failed] = done.failed
+        assert failed.code == "FIELD_CUSTOM_VALIDATION_EXCEPTION"
+        assert done.left[0].rows["Contact.OwnerId"] == 1
+
+
+def test_too_many_failures_stop_the_run(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 3)
+        plan = plan_for(place, leavers, heir)
+        place.org.staff_rules.staff = replace(
+            place.org.staff_rules.staff, refusing={"Task": tuple(range(10_000))}
+        )
+        with pytest.raises(Blocked, match="--max-failures is 3"):
+            place.apply(plan, caps=Caps(10, 10_000, 3))
+        for row in leavers:  # nobody was deactivated over rows left behind
+            assert place.rows("User", Id=place.user(row))[0]["IsActive"] == "true"
+
+
+def test_a_blocker_that_nobody_saw_is_told_in_the_orgs_words(tmp_path: Path) -> None:
+    staff = Staff(blockers=("default_workflow_user",))
+    with office(tmp_path, staff=staff) as place:
+        [leaver], heir = leavers_of(place, 1)
+        done = place.apply(plan_for(place, [leaver], heir))
+        assert not done.complete
+        assert done.failed[0].message == "You cannot deactivate the Default Workflow User"
+        place.org.staff_rules.lift("default_workflow_user")
+        assert place.apply(plan_for(place, [leaver], heir), "second.jsonl").complete
+
+
+# ---- what is refused before anything is changed ------------------------------------------------
+
+
+def test_refused_before_anything_is_changed(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 2)
+        plan = plan_for(place, leavers, heir)
+        me = replace(plan.people[0], user_id=place.org.user_id)
+        admins = tuple(
+            replace(plan.people[0], user_id=place.user(row), kind="administrator", state={})
+            for row in place.org.employed.administrators[1:]  # type: ignore[union-attr]
+        )
+        hazard = plans.Hazard("skew", "", "Account", 1, "…", "--accept-skew")
+        for changed, kind, told in (
+            (replace(plan, organization_id="00D000000000009AAA"), Blocked, "sign in to the org"),
+            (replace(plan, people=(me,)), Blocked, "you are among the leavers"),
+            (replace(plan, expires="2020-01-01T00:00:00Z"), PlanStale, "expired"),
+            (replace(plan, hazards=(hazard,)), Blocked, "--accept-skew"),
+            (replace(plan, people=admins), Blocked, "active administrators would be left"),
+        ):
+            with pytest.raises(kind, match=told):
+                place.apply(changed)
+        with pytest.raises(Blocked, match="--max-users is 1"):
+            place.apply(plan, caps=Caps(1, 10_000, 1))
+        with pytest.raises(Blocked, match="--max-records is 1"):
+            place.apply(plan, caps=Caps(10, 1, 1))
+        assert place.org.writes.log == []
+
+
+def test_an_org_that_moved_on_is_told(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 1)
+        plan = plan_for(place, leavers, heir)
+        place.org.update_rows("User", [leavers[0]], {"IsActive": "false"})
+        with pytest.raises(PlanStale, match="IsActive is 'false', was 'true'"):
+            place.apply(plan)
+        assert place.org.writes.log == []
+
+
+def test_another_plans_journal_is_refused(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 2)
+        place.apply(plan_for(place, leavers[:1], heir))
+        with pytest.raises(Blocked, match="journal of another plan"):
+            place.apply(plan_for(place, leavers[1:], heir))
+
+
+def test_freeze_only_contains_and_no_more(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 2)
+        plan = plan_for(place, leavers, heir)
+        place.apply(plan, freeze_only=True)
+        changed = {one.object for one in place.org.writes.log}
+        assert changed <= {"UserLogin", "AuthSession", "OauthToken"}
+        again = place.apply(plan)  # the rest, later
+        assert again.complete and again.resumed
