@@ -29,6 +29,7 @@ README = "data/README.txt"
 VERIFY_TOOL = "data/tools/verify.py"
 DATAPACKAGE = "data/datapackage.json"
 LEDGER = "data/ledger.csv"
+DEFINITIONS = "data/definitions/index.csv"
 FILES_INDEX = "data/files/index.csv.gz"
 SOBJECTS = "data/schema/sobjects.json.gz"
 PAGES = "data/evidence/pages.csv"
@@ -96,6 +97,12 @@ def page_path(safe_name: str, reading: int, slice_number: int, page: int) -> str
     """Path of a page relative to the bag."""
     leaf = f"{safe_name}.g{reading:03d}.s{slice_number:04d}.p{page:06d}.csv.gz"
     return f"{DATA}/records/{safe_name}/{leaf}"
+
+
+def definition_path(object_name: str, record_id: str, *, result: bool = False) -> str:
+    """Path of a report's or dashboard's definition, or of a report's result, within the bag."""
+    leaf = f"{id18(record_id)}{'.result' if result else ''}.json.gz"
+    return f"{DATA}/definitions/{object_name}/{leaf}"
 
 
 def describe_path(safe_name: str) -> str:

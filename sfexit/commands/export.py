@@ -58,6 +58,11 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     help="Leave out the bytes of files (one API call each). The archive counts as incomplete.",
 )
 @click.option(
+    "--report-results",
+    is_flag=True,
+    help="Run every report and keep what it shows, up to Salesforce's 2,000 rows (a call each).",
+)
+@click.option(
     "--anew",
     is_flag=True,
     help="Make the next archive of a home that already has a sealed one.",
@@ -82,6 +87,7 @@ def command(
     exclude: tuple[str, ...],
     external: bool,
     no_files: bool,
+    report_results: bool,
     anew: bool,
     strict: bool,
     notify: bool,
@@ -128,6 +134,7 @@ def command(
         frozenset(settings.exclude),
         external=external,
         files=not no_files,
+        report_results=report_results,
     )
     with (
         progress(quiet=quiet, verbose=verbose) as (watching, say),

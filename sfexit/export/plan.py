@@ -34,12 +34,14 @@ NOT_NAMED = "not among the objects named by --objects"
 @dataclass(frozen=True)
 class Selection:
     """Which objects the user wants, and whether the bytes of files too. Empty `objects` means all;
-    `external` objects are those whose rows live in another system."""
+    `external` objects are those whose rows live in another system, `report_results` what reports
+    show when they are run."""
 
     objects: frozenset[str] = frozenset()
     exclude: frozenset[str] = frozenset()
     external: bool = False
     files: bool = True
+    report_results: bool = False
 
     def left_out(self, name: str) -> str | None:
         """Why an object is left out by the user's choice, or None."""
@@ -52,7 +54,9 @@ class Selection:
     def as_text(self) -> str:
         """A stable text by which two selections are compared."""
         named = f"objects={','.join(sorted(self.objects))};exclude={','.join(sorted(self.exclude))}"
-        return named + (";external" if self.external else "") + ("" if self.files else ";files=no")
+        named += ";external" if self.external else ""
+        named += ";report-results" if self.report_results else ""
+        return named + ("" if self.files else ";files=no")
 
 
 def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> LedgerLine | None:

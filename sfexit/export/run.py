@@ -19,6 +19,7 @@ from sfexit.archive.ledger import LedgerLine
 from sfexit.errors import ArchiveProblem, DiskTrouble, SignInProblem, Transient
 from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
+from sfexit.export.definitions import Definitions
 from sfexit.export.dictionary.stage import Dictionary
 from sfexit.export.files.stage import Files
 from sfexit.export.hidden import Looking, LookingCloser
@@ -155,13 +156,14 @@ def _run(
     organization = Organization(means)
     looking = Looking(means, objects, first, strict=strict)
     records = Records(means, objects)
+    definitions = Definitions(means, results=means.selection.report_results)
     closer = LookingCloser(means, looking, records.description)
     # In the order of a run. What else an export takes stands between the records and the last look.
     files = Files(means, records.description)
     metadata = Metadata(means)
     dictionary = Dictionary(means)
     stages: list[Stage] = [
-        objects, organization, looking, records, files, metadata, dictionary, closer,
+        objects, organization, looking, records, files, definitions, metadata, dictionary, closer,
     ]  # fmt: skip
 
     if resumed:

@@ -142,6 +142,7 @@ class SimulatedOrg:
         self.foreign_library_every = foreign_library_every
         #: Events (``ApiEvent``, ``BulkApiResultEventStore``) a security policy blocks.
         self.blocking_policies: list[str] = []
+        self.report_runs: list[float] = []  # synchronous runs of the last hour
         self.distinct_parents_most = 100_000
         #: Bodies that are listed and cannot be found: (object, row).
         self.bodies_lost: set[tuple[str, int]] = set()

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from . import blobs, composite, metadata, saving, tooling
+from . import analytics, blobs, composite, metadata, saving, tooling
 from .answers import Answer
 from .authorization import CODE_GRANT, JWT_GRANT, Authorization
 from .columnlist import column_list
@@ -121,6 +121,18 @@ class Routes:
                     "blob",
                     v + r"/sobjects/(?P<name>\w+)/(?P<row>\w{15,18})/(?P<field>\w+)",
                     self.blob,
+                ),
+                (
+                    "GET",
+                    "analytics.describe",
+                    v + r"/analytics/(?P<kind>reports|dashboards)/(?P<row>\w{15,18})/describe",
+                    self.analytics_describe,
+                ),
+                (
+                    "GET",
+                    "analytics.run",
+                    v + r"/analytics/reports/(?P<row>\w{15,18})",
+                    self.analytics_run,
                 ),
                 ("GET", "limits", v + "/limits", self.limits),
                 ("GET", "record_count", v + "/limits/recordCount", self.record_count),
@@ -532,6 +544,15 @@ class Routes:
     ) -> Answer:
         """``GET /sobjects/X/{id}/richTextImageFields/{field}/{ref}``."""
         return blobs.image(self.org, name, row, field, ref)
+
+    def analytics_describe(self, request: Request, version: str, kind: str, row: str) -> Answer:
+        if kind == "dashboards":
+            return _json(analytics.dashboard_definition(self.org, row))
+        return _json(analytics.report_definition(self.org, row))
+
+    def analytics_run(self, request: Request, version: str, row: str) -> Answer:
+        details = request.params.get("includeDetails", "").lower() == "true"
+        return _json(analytics.report_result(self.org, row, details))
 
     def limits(self, request: Request, version: str) -> Answer:
         """``GET /limits``."""

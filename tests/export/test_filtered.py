@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
+import csv
+import gzip
+import json
+import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rig import Rig, archive_rows, journal_events, ledger_of, problems_of_bag, small_objects
 
+from sfexit.archive import layout
 from sfexit.errors import Interrupted
 from sfexit.export.plan import Selection
+from sfexit.simulated_org.analytics import rows_of
 from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.dependents import dependent_objects
 from sfexit.simulated_org.schema import Refusal, SObject, make
@@ -208,6 +216,76 @@ def test_what_is_truly_impossible_is_named(make_rig: Callable[..., Rig], refusal
     assert archive_rows(bag, "ContentFolderItem") == rig.truth("ContentFolderItem")
 
 
+CODES = (
+    "MALFORMED_QUERY", "INVALID_FIELD", "INVALID_TYPE", "INVALID_TYPE_FOR_OPERATION", "API_ERROR",
+    "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", "EXTERNAL_OBJECT_EXCEPTION", "UNKNOWN_EXCEPTION",
+    "QUERY_TIMEOUT", "OPERATION_TOO_LARGE", "NOT_FOUND", "BIG_OBJECT_UNSUPPORTED_OPERATION",
+    "DATACLOUD_API_DISABLED_EXCEPTION", "EXCEEDED_ID_LIMIT", "SOMETHING_NEW", "",
+)  # fmt: skip
+WORDS = (
+    "Implementation restriction: {name} requires a filter by Id or ParentId",
+    "{name}: a filter on a reified column is required [ParentId,DurableId]",
+    "you must filter using ParentId = [single ID]",
+    "Where clauses should contain OtherId",
+    "No such column 'ParentId' on entity '{name}'",
+    "Entity '{name}' is not supported by the Bulk API.",
+    "An unexpected error occurred. Please include this ErrorId: 7 (8)",
+    "Getting all {name} is unsupported",
+    "exceeded 100000 distinct who/what's",
+    "",
+    "\x1b[2J\u202e",
+)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_is_refused_never_ends_a_run_nor_goes_unsaid(
+    make_rig: Callable[..., Rig], seed: int
+) -> None:
+    """Objects with refusals at random: each line tells all rows, or that some are missing."""
+    rng = random.Random(seed)
+    more = []
+    for number in range(24):
+        name = f"Next{number:02d}"
+        filters = rng.choice([(), ("ParentId",), ("Id", "ParentId"), ("OtherId",)])
+        single = filters if rng.random() < 0.3 else ()
+        known = Refusal("MALFORMED_QUERY", WORDS[0].format(name=name), ("Id", "ParentId"))
+        refusal = (
+            known
+            if rng.random() < 0.4
+            else Refusal(
+                rng.choice(CODES),
+                rng.choice(WORDS).format(name=name),
+                () if single else filters,
+                single,
+                status=rng.choice([400, 400, 400, 403, 404, 500]),
+                counts_only=rng.random() < 0.2,
+            )
+        )
+        one = make(
+            name,
+            f"n{number:02d}",
+            "ParentId ref(Memo__c) gen=nth:Memo__c required\nOtherId ref(Item__c) required",
+            fixed=rng.choice([0, 7, 150]),
+            refusal=refusal,
+            bulk=rng.random() < 0.7,
+            queryable=rng.random() < 0.9,
+        )
+        more.append(one)
+    rig = make_rig(objects=[*small_objects(), *more])
+    bag = bag_of(rig.run())
+    lines = ledger_of(bag)
+    whole = 0
+    for one in more:
+        line, truth = lines[one.name], rig.truth(one.name)
+        if archive_rows(bag, one.name) == truth and line.outcome in ("exported", "empty"):
+            whole += bool(truth)
+            continue
+        assert line.incomplete, line
+        assert line.reason and line.evidence and line.remedy, line
+    assert whole > 1
+    assert rig.server.crashes == []
+
+
 def test_rules_that_are_wrong_do_not_end_in_silence(make_rig: Callable[..., Rig]) -> None:
     """The org wants another field than the rule knows: the road changes, or the line says so."""
     objects = [
@@ -249,6 +327,79 @@ def test_reports_in_private_folders(private: Rig) -> None:
         line = ledger_of(bag)[name]
         assert (line.outcome, line.route) == ("exported", "filtered")
         assert not line.incomplete
+
+
+# ---- definitions ---------------------------------------------------------------------------------
+
+
+def definitions_of(bag: Path) -> dict[tuple[str, str], dict[str, str]]:
+    with (bag / layout.DEFINITIONS).open(encoding="utf-8", newline="") as handle:
+        return {(row["object"], row["id"]): row for row in csv.DictReader(handle)}
+
+
+def told(bag: Path, path: str) -> Any:
+    return json.loads(gzip.decompress((bag / "data" / path).read_bytes()))
+
+
+def living(rig: Rig, name: str) -> dict[str, dict[str, str]]:
+    return {row["Id"]: row for row in rig.truth(name) if row["IsDeleted"] != "true"}
+
+
+def test_definitions_of_all_reports_and_dashboards(private: Rig) -> None:
+    bag = bag_of(private.run())
+    index = definitions_of(bag)
+    reports, boards = living(private, "Report"), living(private, "Dashboard")
+    assert set(index) == {("Report", one) for one in reports} | {
+        ("Dashboard", one) for one in boards
+    }
+    for (name, row_id), row in index.items():
+        definition = told(bag, row["definition"])
+        if name == "Report":
+            assert definition["reportMetadata"]["name"] == reports[row_id]["Name"] == row["title"]
+        else:
+            assert definition["name"] == boards[row_id]["Title"] == row["title"]
+        assert (row["result"], row["result_state"], row["refused"]) == ("", "", "")
+    assert ledger_of(bag)["Report"].witnesses["definitions"] == len(reports)
+
+
+def test_results_only_on_demand_and_marked_where_they_are_cut(private: Rig) -> None:
+    bag = bag_of(private.run(selection=Selection(report_results=True)))
+    table = private.org.tables.tables["Report"]
+    states = set()
+    for (name, row_id), row in definitions_of(bag).items():
+        if name != "Report":
+            continue
+        number = table.ids.row(row_id)
+        result = told(bag, row["result"])
+        assert row["result_state"] == ("complete" if rows_of(number) <= 2000 else "cut at 2,000")
+        assert len(result["factMap"]["T!T"]["rows"]) == min(rows_of(number), 2000)
+        states.add(row["result_state"])
+    assert states == {"complete", "cut at 2,000"}
+
+
+def test_a_definition_that_is_refused_is_named(private: Rig) -> None:
+    private.fail(
+        "status", "analytics.describe", times=2, code=403, error_code="FORBIDDEN", message="No"
+    )
+    bag = bag_of(private.run())
+    refused = [row for row in definitions_of(bag).values() if row["refused"]]
+    assert len(refused) == 2
+    assert all("FORBIDDEN" in row["refused"] and not row["definition"] for row in refused)
+    lines = ledger_of(bag)
+    incomplete = [name for name in ("Report", "Dashboard") if lines[name].incomplete]
+    assert incomplete and all("refused" in lines[name].reason for name in incomplete)
+
+
+@pytest.mark.parametrize("calls", [45, 60, 75])
+def test_definitions_are_asked_for_once(private: Rig, calls: int) -> None:
+    stop = threading.Event()
+    private.org.after_calls(calls, stop.set)
+    with contextlib.suppress(Interrupted):
+        private.run(stop=stop)
+    bag = bag_of(private.run())
+    asked = [one.path for one in private.server.requests if one.path.endswith("/describe")
+             and "/analytics/" in one.path]  # fmt: skip
+    assert len(asked) == len(set(asked)) == len(definitions_of(bag))
 
 
 def test_private_folders_stay_shut_without_the_permission(private: Rig) -> None:
