@@ -1,0 +1,184 @@
+"""Files: sfexit against plain downloads of the same bodies, in one run, taking turns.
+
+    python bench/files.py [--files 2000] [--scale 4] [--rounds 3] [--latency 0.15]
+
+Contenders, each a process of its own against the same simulated org:
+
+    sfexit   export of ContentVersion into a sealed archive: checked, flushed, read back, signed
+    plain    8 parallel downloads to disk, then `sha256sum` over all of them
+    simple   simple-salesforce's session, one body after the other
+
+The org tells sizes and MD5; they are worked out before the first round.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+THREADS = 8
+BASE = "/services/data/v66.0"
+
+
+def serve(files: int, scale: float, latency: float) -> None:
+    """The org, in a process of its own; tells its address and waits for the end of stdin."""
+    from sfexit.simulated_org import Pace, SimulatedOrg
+    from sfexit.simulated_org import serve as serving
+
+    org = SimulatedOrg(rows=round(files / 0.0093), query_all_files=True)
+    org.tables.bodies.scale = scale
+    paths, size = [], 0
+    for row in org.truth("ContentVersion"):
+        here = row["FileType"] != "LINK" and row["ContentLocation"] == "S"
+        if here and row["IsDeleted"] == "false":
+            paths.append(f"{BASE}/sobjects/ContentVersion/{row['Id']}/VersionData")
+            size += int(row["ContentSizeLong"] or 0)
+    with serving(org, pace=Pace(latency_seconds=latency)) as server:
+        told = {"url": server.url, "token": org.access_token, "paths": paths, "bytes": size}
+        print(json.dumps(told), flush=True)
+        for _ in sys.stdin:
+            print(org.calls, flush=True)
+
+
+def plain(told: dict[str, Any], out: Path) -> None:
+    """8 parallel downloads, then sha256sum."""
+    import requests
+
+    session = requests.Session()
+    session.mount("http://", requests.adapters.HTTPAdapter(pool_maxsize=THREADS))
+    session.headers.update({"Authorization": f"Bearer {told['token']}"})
+    session.headers["Accept-Encoding"] = "identity"
+
+    def one(path: str) -> None:
+        with session.get(told["url"] + path, stream=True) as answer:
+            answer.raise_for_status()
+            with (out / path.split("/")[-2]).open("wb") as file:
+                while piece := answer.raw.read(1 << 16):
+                    file.write(piece)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(one, told["paths"]))
+    words = f"find {out} -type f -print0 | xargs -0 sha256sum > {out}.sums"
+    subprocess.run(words, shell=True, check=True)
+
+
+def simple(told: dict[str, Any], out: Path) -> None:
+    """simple-salesforce's session, one after the other."""
+    import requests
+    from simple_salesforce import Salesforce
+
+    host = told["url"].removeprefix("http://")
+    session = requests.Session()
+    client = Salesforce(instance=host, session_id=told["token"], session=session, version="66.0")
+    for path in told["paths"]:
+        answer = client.session.get(told["url"] + path, headers=client.headers)
+        answer.raise_for_status()
+        (out / path.split("/")[-2]).write_bytes(answer.content)
+
+
+@contextmanager
+def org_of(given: argparse.Namespace) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    """The serving process and what it told."""
+    words = [sys.executable, __file__, "--as", "org", "--files", str(given.files)]
+    words += ["--scale", str(given.scale), "--latency", str(given.latency)]
+    with subprocess.Popen(
+        words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process, json.loads(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def calls(process: subprocess.Popen[str]) -> int:
+    """API calls the org has counted so far."""
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return int(process.stdout.readline())
+
+
+def main() -> None:
+    """Print one table."""
+    parser = argparse.ArgumentParser(description="files: sfexit against plain downloads")
+    parser.add_argument("--files", type=int, default=2000)
+    parser.add_argument("--scale", type=float, default=4.0)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--latency", type=float, default=0.0)
+    parser.add_argument("--as", dest="role", default="")
+    parser.add_argument("--told", type=Path)
+    parser.add_argument("--out", type=Path)
+    given = parser.parse_args()
+    if given.role == "org":
+        return serve(given.files, given.scale, given.latency)
+    if given.role:
+        told = json.loads(given.told.read_text())
+        return {"plain": plain, "simple": simple}[given.role](told, given.out)
+    with tempfile.TemporaryDirectory() as text, org_of(given) as (process, told):
+        folder = Path(text)
+        (folder / "told.json").write_text(json.dumps(told))
+        costs: dict[str, list[tuple[float, float, float, int]]] = {}
+        for _ in range(given.rounds):
+            for name in ("sfexit", "plain", "simple"):
+                costs.setdefault(name, []).append(run(name, folder, process, told))
+        count, size = len(told["paths"]), told["bytes"]
+        print(f"{count:,} bodies, {size / 1e6:,.0f} MB, latency {given.latency} s")
+        print(
+            f"{'':8}{'wall s':>8}{'CPU s':>8}{'peak MB':>9}{'calls':>8}{'bodies/s':>10}{'MB/s':>8}"
+        )
+        middle = {n: [statistics.median(c) for c in zip(*v, strict=True)] for n, v in costs.items()}
+        for name, (wall, cpu, peak, asked) in middle.items():
+            print(
+                f"{name:8}{wall:8.2f}{cpu:8.2f}{peak:9.0f}{asked:8.0f}{count / wall:10.0f}"
+                f"{size / wall / 1e6:8.1f}   sfexit's wall to it: {middle['sfexit'][0] / wall:.2f}"
+            )
+    return None
+
+
+def run(
+    name: str, folder: Path, process: subprocess.Popen[str], told: dict[str, Any]
+) -> tuple[float, float, float, int]:
+    """One contender once: wall and CPU seconds, peak MB, calls."""
+    out = folder / "out"
+    shutil.rmtree(out, ignore_errors=True)
+    environment = dict(os.environ)
+    if name == "sfexit":
+        environment |= {
+            "SFEXIT_INSTANCE_URL": told["url"],
+            "SFEXIT_ACCESS_TOKEN": told["token"],
+            "SFEXIT_CONFIG_DIR": str(folder / "config"),
+        }
+        words = [sys.executable, "-m", "sfexit", "export", str(out), "--quiet"]
+        words += ["--objects", "ContentVersion", "--api-budget", "100%"]
+    else:
+        out.mkdir()
+        words = [sys.executable, __file__, "--as", name, "--out", str(out)]
+        words += ["--told", str(folder / "told.json")]
+    before, began = calls(process), time.monotonic()
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE) as child:
+        assert child.stderr is not None
+        said = child.stderr.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode not in (0, 3):
+        raise SystemExit(f"{name} failed ({child.returncode}): {said[-2000:].decode()}")
+    wall = time.monotonic() - began
+    cpu = usage.ru_utime + usage.ru_stime
+    return wall, cpu, usage.ru_maxrss / 1024, calls(process) - before
+
+
+if __name__ == "__main__":
+    main()
