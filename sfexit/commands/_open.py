@@ -151,8 +151,12 @@ def open_client(
     progress: Progress,
     stop: threading.Event,
     api_version: str | None = None,
+    writable: bool = False,
 ) -> Client:
-    """A read-only client for the org that is meant. `api_version` is used when none is set."""
+    """A client for the org that is meant, for reading unless `writable`.
+
+    `api_version` is used when none is set.
+    """
     from sfexit.salesforce.client import Client
 
     return Client(
@@ -162,4 +166,5 @@ def open_client(
         progress=progress,
         stop=stop,
         ca_bundle=settings.ca_bundle,
+        writable=writable,
     )

@@ -1,0 +1,93 @@
+"""What an offboarding run, an undo or a look at its state came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from textwrap import wrap
+from typing import Any
+
+from sfexit.offboarding.applying import Applied, Left
+from sfexit.offboarding.plan import Plan
+from sfexit.redaction import printable
+
+SCHEMA = "sfexit-offboarding/1"
+STATUS = "sfexit-offboarding-status/1"
+_WIDTH = 100
+_SHOWN = 20
+
+
+def document(plan: Plan, told: Applied) -> dict[str, Any]:
+    """For programs; stable within its schema."""
+    return {
+        "schema": SCHEMA,
+        "plan": told.plan,
+        "purpose": plan.purpose,
+        "organization_id": plan.organization_id,
+        "journal": str(told.journal),
+        "changes": told.changes,
+        "records_moved": told.moved,
+        "complete": told.complete,
+        "resumed": told.resumed,
+        "administrators_left": told.administrators,
+        "api_calls": told.calls,
+        "failed": [asdict(one) for one in told.failed],
+        "people": [_left(one) for one in told.left],
+    }
+
+
+def status(plan: Plan, left: Sequence[Left], administrators: int) -> dict[str, Any]:
+    """What is still there of the people of a plan."""
+    return {
+        "schema": STATUS,
+        "plan": plan.digest,
+        "organization_id": plan.organization_id,
+        "administrators_left": administrators,
+        "all_gone": all(one.gone for one in left),
+        "people": [_left(one) for one in left],
+    }
+
+
+def _left(one: Left) -> dict[str, Any]:
+    return {**asdict(one), "rows": dict(one.rows), "gone": one.gone}
+
+
+def summary(plan: Plan, told: Applied) -> Iterator[str]:
+    """For people."""
+    what = {"offboard": "Offboarding", "undo": "Undo", "reassign": "Reassignment"}[plan.purpose]
+    yield f"{what} {'COMPLETE' if told.complete else 'INCOMPLETE'}"
+    yield (
+        f"{told.changes:,} changes and {told.moved:,} records handed over in {told.calls:,} calls"
+        + (" (with what an earlier run did)" if told.resumed else "")
+    )
+    yield from people(told.left)
+    if told.failed:
+        yield ""
+        yield f"{len(told.failed):,} changes were refused:"
+        for one in told.failed[:_SHOWN]:
+            line = f"{one.place} {one.record_id}: {one.code} {one.message}"
+            yield from wrap(
+                printable(line, 400), _WIDTH, initial_indent="   ", subsequent_indent="     "
+            )
+        if len(told.failed) > _SHOWN:
+            yield f"   and {len(told.failed) - _SHOWN:,} more: see the journal or --json"
+    yield ""
+    yield f"{told.administrators} active administrators are left."
+    yield f"Journal: {told.journal}"
+
+
+def people(left: Sequence[Left]) -> Iterator[str]:
+    """A line for each of them; those with something left first."""
+    for one in sorted(left, key=lambda one: (one.gone, one.username))[: _SHOWN * 2]:
+        rows = sum(one.rows.values())
+        state = "active" if one.active else "inactive"
+        if one.frozen and one.active:
+            state = "frozen"
+        if one.frozen is None and one.active:
+            state = "active, cannot be frozen"
+        yield (
+            f"   {printable(one.username, 50):<50} {state:<10} {rows:>9,} records "
+            f"{one.sessions:>3} sessions {one.tokens:>3} tokens"
+        )
+    if len(left) > _SHOWN * 2:
+        yield f"   and {len(left) - _SHOWN * 2:,} more: see --json"
