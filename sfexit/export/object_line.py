@@ -115,6 +115,8 @@ def _known_gaps(work: Work) -> tuple[str, str]:
 def _not_asked(work: Work) -> list[tuple[str, str]]:
     """What a reading by parents could not ask for."""
     found = [(gap, "repair what is named, then " + plan.RUN_AGAIN) for gap in work.gaps]
+    if work.walk is not None and work.rule is not None and work.rule.caveat:
+        found.append((work.rule.caveat, ""))
     if work.walk is not None and work.walk.doubt:
         found.append(
             (
@@ -126,7 +128,9 @@ def _not_asked(work: Work) -> list[tuple[str, str]]:
 
 
 def _told(gaps: list[tuple[str, str]]) -> tuple[str, str]:
-    return "; ".join(reason for reason, _ in gaps), "; ".join(remedy for _, remedy in gaps)
+    return "; ".join(reason for reason, _ in gaps), "; ".join(
+        remedy for _, remedy in gaps if remedy
+    )
 
 
 def silent(silence: Transient) -> str:

@@ -51,6 +51,7 @@ class Rule:
     operator: str = "IN"  # or "=": one value at a time
     parents: tuple[str, ...] = ()  # where the values come from, as `sfexit.export.walks` has it
     condition: str = ""  # what else each query asks for
+    caveat: str = ""  # what a reading by parents may lack, for all that is known
     plain: bool = True  # False: a query without the filter is a server error, so it is not tried
 
 
@@ -82,6 +83,7 @@ def _group(raw: dict[str, Any]) -> _Group:
             raw.get("operator", "IN"),
             tuple(raw.get("parents", ())),
             raw.get("condition", ""),
+            raw.get("caveat", ""),
             raw.get("plain", True),
         ),
         objects=frozenset(raw.get("objects", ())),

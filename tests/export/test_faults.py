@@ -242,7 +242,13 @@ def test_14_every_object_of_the_full_catalogue_is_stored_untouched(make_rig: Any
     read = [line for line in lines.values() if line.outcome == "exported"]
     assert len(read) > 30
     for line in read:
-        assert archive_rows(bag, line.object) == rig.truth(line.object), line.object
+        truth = rig.truth(line.object)
+        if line.object == "ContentDocumentLink":
+            # This org gives no links of files in the recycle bin, and the line says so.
+            gone = {row["Id"] for row in rig.truth("ContentDocument") if row["IsDeleted"] == "true"}
+            truth = [row for row in truth if row["ContentDocumentId"] not in gone]
+            assert "recycle bin" in line.reason and not line.remedy
+        assert archive_rows(bag, line.object) == truth, line.object
     assert {line.outcome for line in lines.values()} <= {
         "exported", "empty", "covered", "no_data", "not_exported",
     }  # fmt: skip
@@ -380,7 +386,7 @@ def test_what_is_too_much_is_divided_by_date(
     rig.fail(kind, endpoint, object="Item__c", times=times, **details)
     result = rig.run()
     assert_complete(rig, result)
-    assert rig.notes.said("divided by CreatedDate")
+    assert rig.notes.said("divided into")
     line = ledger_of(result.bag.path)["Item__c"]  # type: ignore[union-attr]
     assert line.route == "bulk"
     assert line.witnesses["job_total"] == line.rows
@@ -415,7 +421,7 @@ def test_27_rest_pages_before_a_timeout_do_not_come_twice(rig: Rig) -> None:
     """The slice gave pages before it was too much; its halves give those rows again."""
     rig.fail("query_timeout", "query.more", object="Memo__c", nth=2)
     result = rig.run()
-    assert rig.notes.said("divided by CreatedDate")
+    assert rig.notes.said("divided into")
     assert_complete(rig, result)
 
 
