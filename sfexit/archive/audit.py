@@ -8,22 +8,19 @@ overlap, do the files have to be unpacked once more to see whether an id came tw
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from sfexit.archive.checked_rows import READ_BYTES, PageDamaged, parsed, unpacked
 from sfexit.archive.row_starts import RowStarts
-from sfexit.errors import DamagedAnswer, DiskTrouble
-from sfexit.gzipped import Gunzip
+from sfexit.errors import DiskTrouble
 
-_READ_BYTES = 1 << 20
 _IDS_A_BUCKET = 200_000  # 200,000 ids in a set take about 20 MB
 _MOST_BUCKETS = 256
 _ID_BYTES = 18
@@ -38,15 +35,11 @@ class PageAudit:
     ids: list[bytes]
 
 
-class PageDamaged(Exception):
-    """A stored page is not what the journal recorded; the text says in what."""
-
-
 def read_back(path: Path, facts: dict[str, Any], header: Sequence[str]) -> PageAudit:
     """Check one page against its journal line, rows and all. Raises PageDamaged, DiskTrouble."""
     if tuple(header[:1]) == ("Id",):
         starts = RowStarts(header, keep_ids=True)
-        for piece in _unpacked(path, facts):
+        for piece in unpacked(path, facts):
             starts.feed(piece)
         starts.finish()
         if starts.rows == facts["rows"]:
@@ -65,7 +58,7 @@ def check_bytes(path: Path, facts: dict[str, Any]) -> None:
     size = 0
     try:
         with path.open("rb") as handle:
-            while piece := handle.read(_READ_BYTES):
+            while piece := handle.read(READ_BYTES):
                 stored.update(piece)
                 size += len(piece)
     except FileNotFoundError:
@@ -76,78 +69,17 @@ def check_bytes(path: Path, facts: dict[str, Any]) -> None:
         raise PageDamaged("its bytes changed since it was written")
 
 
-def _unpacked(path: Path, facts: dict[str, Any] | None) -> Iterator[bytes]:
-    """The CSV text of a page in pieces; with `facts`, digests and sizes are checked on the way."""
-    stored, text = hashlib.sha256(), hashlib.sha256()
-    size = 0
-    gunzip = Gunzip()
-    try:
-        with path.open("rb") as handle:
-            while piece := handle.read(_READ_BYTES):
-                stored.update(piece)
-                size += len(piece)
-                for out in gunzip.feed(piece):
-                    text.update(out)
-                    yield out
-        for out in gunzip.finish():
-            text.update(out)
-            yield out
-    except FileNotFoundError:
-        raise PageDamaged("the file is gone") from None
-    except DamagedAnswer as error:
-        raise PageDamaged(str(error)) from error
-    except OSError as error:
-        raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
-    if facts is not None:
-        if size != facts["bytes"] or stored.hexdigest() != facts["sha256"]:
-            raise PageDamaged("its bytes changed since it was written")
-        if text.hexdigest() != facts["csv_sha256"]:
-            raise PageDamaged("its text is not what was written")
-
-
 def _parse(path: Path, header: Sequence[str]) -> PageAudit:
-    csv.field_size_limit(2**31 - 1)
-    text = io.TextIOWrapper(
-        io.BufferedReader(_Stream(_unpacked(path, None))), encoding="utf-8-sig", newline=""
-    )
-    reader = csv.reader(text, strict=True)
-    try:
-        found = next(reader, None)
-        if found != list(header):
-            raise PageDamaged("its header is not the object's")
-        id_at = 0 if found[:1] == ["Id"] else None
-        deleted_at = found.index("IsDeleted") if "IsDeleted" in found else None
-        ids, rows, deleted = [], 0, 0
-        for row in reader:
-            if len(row) != len(found):
-                raise PageDamaged(f"row {rows + 1:,} has {len(row)} columns, not {len(found)}")
-            rows += 1
-            if id_at is not None:
-                ids.append(row[id_at].encode())
-            if deleted_at is not None and row[deleted_at] == "true":
-                deleted += 1
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise PageDamaged(f"it cannot be parsed: {error}") from error
+    id_at = 0 if tuple(header[:1]) == ("Id",) else None
+    deleted_at = list(header).index("IsDeleted") if "IsDeleted" in header else None
+    ids, rows, deleted = [], 0, 0
+    for row in parsed(path, None, header):
+        rows += 1
+        if id_at is not None:
+            ids.append(row[id_at].encode())
+        if deleted_at is not None and row[deleted_at] == "true":
+            deleted += 1
     return PageAudit(rows, deleted, ids)
-
-
-class _Stream(io.RawIOBase):
-    """Pieces of bytes as a readable stream."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._left = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._left:
-            self._left = next(self._pieces, b"")
-        taken = self._left[: len(buffer)]
-        buffer[: len(taken)] = taken
-        self._left = self._left[len(taken) :]
-        return len(taken)
 
 
 class DistinctIds:

@@ -19,6 +19,12 @@ from typing import Protocol
 from sfexit.errors import DiskTrouble, Transient
 
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+# No hard links here, another file system, too many names, or somebody else's file (Linux,
+# fs.protected_hardlinks).
+_NO_LINKS = {
+    errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EACCES, errno.EINVAL, errno.ENOSYS,
+    getattr(errno, "EOPNOTSUPP", errno.EINVAL), getattr(errno, "ENOTSUP", errno.EINVAL),
+}  # fmt: skip
 _WINDOWS_RETRIES = 20  # virus scanners hold fresh files for moments
 
 
@@ -117,6 +123,25 @@ class Disk:
         """Give a file another name on the same file system."""
         with telling(path):
             path.rename(target)
+
+    def link(self, source: Path, final: Path) -> bool:
+        """Give a file that never changes a second name, for good, in place of what was there.
+
+        False where the file system has no such links, or no more of them for this file.
+        """
+        part = final.with_name(final.name + ".part")
+        self.remove(part)
+        try:
+            os.link(source, part)
+        except OSError as error:
+            if error.errno in _NO_LINKS:
+                return False
+            with telling(final):
+                raise
+        # Renaming one of two names of the same file to the other does nothing and leaves both.
+        self.remove(final)
+        self.publish(part, final)
+        return True
 
     def free_bytes(self, folder: Path) -> int:
         """Free space on the file system of `folder`."""

@@ -278,6 +278,11 @@ _WORK_FILES = (
     f"{layout.WORK_STATE}-wal",
     f"{layout.WORK_STATE}-shm",
     f"{layout.WORK_STATE}{layout.PART_SUFFIX}",
+    layout.WORK_EARLIER,
+    layout.WORK_HELD,
+    f"{layout.WORK_EARLIER}-wal",
+    f"{layout.WORK_EARLIER}-shm",
+    f"{layout.WORK_EARLIER}{layout.PART_SUFFIX}",
 )
 
 

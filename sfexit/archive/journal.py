@@ -19,6 +19,11 @@ Event kinds and their data (all names of objects are API names):
     job_done           object, reading, slice, rows     numberRecordsProcessed
     page               object, reading, slice, page, path, route, locator, next, rows, declared, …
     page_lost          path, object, reading, slice     found damaged or gone; is to be read again
+    compared           object, reading, route, into: {slice: where}   the live ids (reading 0) were
+                       compared with the bag before; these slices bring what differs; + plan
+    adopted            object, reading, pages: [page events], without: [paths], + tallies: pages of
+                       the bag before that stand in this one, pages that are not needed after all
+    differs            object, + how many rows differ from the bag before, by what happened
     slice_done         object, reading, slice
     slice_split        object, reading, slice, into: {slice: where}   it was too much; its pages go
     outcome            object, + the ledger's columns
@@ -89,16 +94,74 @@ CREATE TABLE note (seq INTEGER PRIMARY KEY, at TEXT, object TEXT, kind TEXT, tex
 """
 
 
-class Journal:
+class Index:
+    """What a journal told, as tables (`_TABLES`). Methods may be called from any thread."""
+
+    def __init__(self, index: sqlite3.Connection, path: Path) -> None:
+        self._index = index
+        self._path = path
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._index.close()
+
+    def _meta(self, key: str, default: str) -> str:
+        row = self._index.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else default
+
+    def fact(self, key: str) -> str | None:
+        """A value of the `begun` event, or `planned`/`sealing` ("" or a number)."""
+        with self._lock:
+            return self._meta(f"fact:{key}", "") or None
+
+    def told(self, event: str, object_name: str) -> Event | None:
+        """The last `compared`, `adopted` or `differs` of an object that still counts."""
+        found = self.fact(f"{event}:{object_name}")
+        return None if found is None else dict(json.loads(found))
+
+    def rows(
+        self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()
+    ) -> list[sqlite3.Row]:
+        """Read from the index (tables in this module's `_TABLES`)."""
+        with self._lock:
+            try:
+                return self._index.execute(sql, parameters).fetchall()
+            except sqlite3.DatabaseError as error:
+                raise _told(error, self._path) from error
+
+    def pages(self, object_name: str | None = None) -> Iterator[Event]:
+        """The `page` events that count (of the current readings), by object and order.
+
+        Events may be recorded while this is read; memory stays small.
+        """
+        which = "" if object_name is None else "AND p.object = :object"
+        sql = (
+            "SELECT p.object, p.slice, p.page, p.event FROM page p "  # noqa: S608 - fixed parts
+            "JOIN object o ON o.name = p.object AND o.reading = p.reading "
+            "WHERE (p.object, p.slice, p.page) > (:after, :slice, :page) "
+            f"{which} ORDER BY p.object, p.slice, p.page LIMIT {_PAGES_AT_ONCE}"
+        )
+        place = {"after": object_name or "", "slice": -1, "page": -1, "object": object_name}
+        while True:
+            found = self.rows(sql, place)
+            for row in found:
+                yield json.loads(row["event"])
+            if len(found) < _PAGES_AT_ONCE:
+                return
+            last = found[-1]
+            place |= {"after": last["object"], "slice": last["slice"], "page": last["page"]}
+
+
+class Journal(Index):
     """The open journal of one running export. Methods may be called from any thread."""
 
     def __init__(self, disk: Disk, lines: Path, index: Path) -> None:
+        super().__init__(_connect(index), index)
         self._disk = disk
         self._lines = lines
-        self._lock = threading.RLock()
         self._broken: SfexitError | None = None
-        self._path = index
-        self._index = _connect(index)
         try:
             self._seq = int(self._meta("seq", "0"))
             self._digest = self._meta("digest", _FIRST)
@@ -227,49 +290,6 @@ class Journal:
                 tail.truncate(self._offset)
                 self._disk.sync(tail)
 
-    # -- reading -----------------------------------------------------------------------------
-
-    def _meta(self, key: str, default: str) -> str:
-        row = self._index.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return str(row[0]) if row else default
-
-    def fact(self, key: str) -> str | None:
-        """A value of the `begun` event, or `planned`/`sealing` ("" or a number)."""
-        with self._lock:
-            return self._meta(f"fact:{key}", "") or None
-
-    def rows(
-        self, sql: str, parameters: tuple[Any, ...] | dict[str, Any] = ()
-    ) -> list[sqlite3.Row]:
-        """Read from the index (tables in this module's `_TABLES`)."""
-        with self._lock:
-            try:
-                return self._index.execute(sql, parameters).fetchall()
-            except sqlite3.DatabaseError as error:
-                raise _told(error, self._path) from error
-
-    def pages(self, object_name: str | None = None) -> Iterator[Event]:
-        """The `page` events that count (of the current readings), by object and order.
-
-        Events may be recorded while this is read; memory stays small.
-        """
-        which = "" if object_name is None else "AND p.object = :object"
-        sql = (
-            "SELECT p.object, p.slice, p.page, p.event FROM page p "  # noqa: S608 - fixed parts
-            "JOIN object o ON o.name = p.object AND o.reading = p.reading "
-            "WHERE (p.object, p.slice, p.page) > (:after, :slice, :page) "
-            f"{which} ORDER BY p.object, p.slice, p.page LIMIT {_PAGES_AT_ONCE}"
-        )
-        place = {"after": object_name or "", "slice": -1, "page": -1, "object": object_name}
-        while True:
-            found = self.rows(sql, place)
-            for row in found:
-                yield json.loads(row["event"])
-            if len(found) < _PAGES_AT_ONCE:
-                return
-            last = found[-1]
-            place |= {"after": last["object"], "slice": last["slice"], "page": last["page"]}
-
     @property
     def head(self) -> str:
         """SHA-256 of the last line: the digest of everything so far."""
@@ -279,6 +299,31 @@ class Journal:
         """True when the file still is what was recorded: nothing altered, cut or added."""
         with self._lock:
             return good_prefix(self._lines) == (self._offset, self._offset)
+
+
+def replayed(disk: Disk, lines: Path, index: Path) -> Index:
+    """The index of a finished journal that nobody writes to any more, made anew as `index`.
+
+    Raises ArchiveProblem when its chain is broken.
+    """
+    _replace_index(disk, index)
+    connection = _connect(index)
+    try:
+        connection.execute("PRAGMA synchronous = OFF")  # it is thrown away, never relied on
+        connection.execute("BEGIN")
+        seq, digest = 0, _FIRST
+        with telling(lines), lines.open("rb") as handle:
+            for line in handle:
+                entry = _read_line(line, seq + 1, digest)
+                if entry is None:
+                    raise ArchiveProblem(f"{lines} is damaged behind line {seq:,}")
+                _apply(connection, entry)
+                seq, digest = seq + 1, hashlib.sha256(line.rstrip(b"\n")).hexdigest()
+        connection.execute("COMMIT")
+    except BaseException:
+        connection.close()
+        raise
+    return Index(connection, index)
 
 
 def _apply(index: sqlite3.Connection, entry: Event) -> None:
@@ -309,6 +354,11 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
         )
     elif kind == "reading":
         index.execute(
+            "DELETE FROM meta "
+            "WHERE key IN ('fact:compared:' || :object, 'fact:adopted:' || :object)",
+            entry,
+        )
+        index.execute(
             "UPDATE object SET reading = ?, route = ?, started = coalesce(started, ?) "
             "WHERE name = ?",
             (entry["reading"], entry["route"], entry["at"], entry["object"]),
@@ -332,14 +382,23 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
             (json.dumps(entry, ensure_ascii=False), entry["object"]),
         )
     elif kind == "page":
+        _add_page(index, entry)
+    elif kind == "compared":
         index.execute(
-            "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                entry["path"], entry["object"], entry["reading"], entry["slice"], entry["page"],
-                entry["rows"], entry["declared_rows"], entry.get("total_size"), entry["bytes"],
-                entry["locator"], entry["next"], json.dumps(entry, ensure_ascii=False),
-            ),
-        )  # fmt: skip
+            "UPDATE object SET reading = ?, route = ?, started = coalesce(started, ?) "
+            "WHERE name = ?",
+            (entry["reading"], entry["route"], entry["at"], entry["object"]),
+        )
+        _add_slices(index, entry, entry["into"])
+        _add_fact(index, entry, ("into",))
+    elif kind == "adopted":
+        for path in entry["without"]:
+            index.execute("DELETE FROM page WHERE path = ?", (path,))
+        for page in entry["pages"]:
+            _add_page(index, page)
+        _add_fact(index, entry, ("pages", "without"))
+    elif kind == "differs":
+        _add_fact(index, entry, ())
     elif kind == "page_lost":
         index.execute("DELETE FROM page WHERE path = ?", (entry["path"],))
         index.execute(
@@ -386,6 +445,26 @@ def _apply(index: sqlite3.Connection, entry: Event) -> None:
         )
     elif kind in _SLICE_EVENTS:
         index.execute(_SLICE_EVENTS[kind], entry)
+
+
+def _add_page(index: sqlite3.Connection, entry: Event) -> None:
+    index.execute(
+        "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            entry["path"], entry["object"], entry["reading"], entry["slice"], entry["page"],
+            entry["rows"], entry["declared_rows"], entry.get("total_size"), entry["bytes"],
+            entry["locator"], entry["next"], json.dumps(entry, ensure_ascii=False),
+        ),
+    )  # fmt: skip
+
+
+def _add_fact(index: sqlite3.Connection, entry: Event, without: tuple[str, ...]) -> None:
+    """Keep what an event tells of one object: `Index.told`."""
+    told = {key: value for key, value in entry.items() if key not in ("prev", *without)}
+    index.execute(
+        "INSERT OR REPLACE INTO meta VALUES (?, ?)",
+        (f"fact:{entry['event']}:{entry['object']}", json.dumps(told, ensure_ascii=False)),
+    )
 
 
 def _add_slices(index: sqlite3.Connection, entry: Event, conditions: dict[str, str]) -> None:

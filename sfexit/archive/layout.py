@@ -11,8 +11,10 @@ from pathlib import Path, PurePosixPath
 FORMAT = "sfexit-archive/1"
 WORK_SCHEMA = "sfexit-work/1"
 HOME_SCHEMA = "sfexit-home/1"
+UNCHANGED_SCHEMA = "sfexit-unchanged/1"
 
 HOME_MARK = "sfexit-home.json"
+UNCHANGED = "unchanged.json"
 
 BAGS = "bags"
 WORK = "work"
@@ -21,6 +23,8 @@ WORK_HOME = "home.json"
 WORK_LOCK = "lock"
 WORK_JOURNAL = "journal.jsonl"
 WORK_STATE = "state.db"
+WORK_EARLIER = "earlier.db"
+WORK_HELD = "files-held.db"
 WORK_SET_ASIDE = "set-aside"
 WORK_PARENTS = "parents"
 
@@ -130,6 +134,11 @@ def body_extension(wish: str) -> str:
     """What is made of an extension that came from the org: itself in lower case, or `bin`."""
     lower = wish.strip().lower()
     return lower if _EXTENSION.fullmatch(lower) else "bin"
+
+
+def differences_path(safe_name: str) -> str:
+    """Path of what differs in an object from the bag before, relative to the bag."""
+    return f"{DATA}/evidence/wire/{safe_name}.csv.gz"
 
 
 def within(root: Path, relative: str) -> Path:

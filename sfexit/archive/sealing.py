@@ -21,6 +21,7 @@ from typing import Any
 
 from sfexit.archive import bagit, bodies, datapackage, layout, ledger, signing
 from sfexit.archive.durable import Disk, close
+from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import RECOVER, Journal
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
@@ -32,6 +33,7 @@ from sfexit.gzipped import Gzip, gunzip_all
 _PAGE_COLUMNS = (
     "path", "object", "reading", "slice", "page", "route", "wire_encoding", "origin", "job_id",
     "locator", "rows", "declared_rows", "bytes", "sha256", "csv_bytes", "csv_sha256", "fetched",
+    "from_sha256",
 )  # fmt: skip
 _JOB_COLUMNS = (
     "object", "reading", "slice", "job_id", "query", "state", "rows_processed", "created", "note",
@@ -63,8 +65,18 @@ class SealedBag:
     payload_bytes: int
 
 
-def publish_file(disk: Disk, journal: Journal, bag: Path, relative: str, data: bytes) -> None:
-    """Publish a payload file that is no page, and journal it. `.gz` names are packed here."""
+def publish_file(
+    disk: Disk,
+    journal: Journal,
+    bag: Path,
+    relative: str,
+    data: bytes,
+    earlier: Earlier | None = None,
+) -> None:
+    """Publish a payload file that is no page, and journal it. `.gz` names are packed here.
+
+    Where the `earlier` bag has the very same file, that one gets a second name instead.
+    """
     if relative.endswith(".gz"):
         packer = Gzip()
         data = packer.feed(data) + packer.finish()
@@ -75,7 +87,8 @@ def publish_file(disk: Disk, journal: Journal, bag: Path, relative: str, data: b
         journal.record("file_lost", path=relative)
     final = layout.within(bag, relative)
     disk.make_folder(final.parent)
-    write_whole(disk, final, data)
+    if earlier is None or not earlier.take_file(relative, digest, final):
+        write_whole(disk, final, data)
     journal.record("file", path=relative, sha256=digest, bytes=len(data))
 
 
@@ -411,7 +424,11 @@ def _pages_csv(journal: Journal) -> bytes:
 
 def _told(journal: Journal) -> Iterator[dict[str, Any]]:
     for page in journal.pages():
-        yield {**page, "path": page["path"].removeprefix(f"{layout.DATA}/"), "origin": "received"}
+        yield {
+            "origin": "received",
+            **page,
+            "path": page["path"].removeprefix(f"{layout.DATA}/"),
+        }
 
 
 def _jobs_csv(journal: Journal) -> bytes:

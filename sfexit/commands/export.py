@@ -10,6 +10,7 @@ import click
 
 from sfexit.commands import _exit, _notify
 from sfexit.commands._open import open_client, org_options, settings_for
+from sfexit.errors import UsageProblem
 from sfexit.settings import config_folder
 
 
@@ -31,6 +32,7 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
         "  sfexit export acme-exit --org acme\n"
         "  sfexit export acme-exit --objects Account,Contact\n"
         "  sfexit export acme-exit --api-budget 25% --json > result.json\n"
+        "  sfexit export acme-exit --refresh\n"
         "  sfexit export acme-exit --strict\n"
         "  sfexit export acme-exit --notify\n"
         "\b\nExit codes: 0 complete, 3 sealed but incomplete, 4 sign-in, 5 refused before the\n"
@@ -68,6 +70,12 @@ def _names(values: tuple[str, ...]) -> tuple[str, ...]:
     help="Make the next archive of a home that already has a sealed one.",
 )
 @click.option(
+    "--refresh",
+    is_flag=True,
+    help="Bring the archive up to date: the next one, in which only what changed is read anew and "
+    "the rest is taken over. When nothing changed, none is made.",
+)
+@click.option(
     "--strict",
     is_flag=True,
     help="Do not begin when something is hidden from this user, or could not be checked.",
@@ -89,6 +97,7 @@ def command(
     no_files: bool,
     report_results: bool,
     anew: bool,
+    refresh: bool,
     strict: bool,
     notify: bool,
     api_version: str | None,
@@ -115,6 +124,10 @@ def command(
     from sfexit.reports import export as report
     from sfexit.reports import notice
 
+    if anew and refresh:
+        raise UsageProblem(
+            "--anew reads everything, --refresh only what changed: give one of the two"
+        )
     homes.check_place(home)
     keep_freed_memory()
     settings = settings_for(
@@ -128,7 +141,8 @@ def command(
     )
     if notify:
         _notify.check(settings)
-    about = homes.work_about(HomeLayout(home)) or {}
+    place = HomeLayout(home)
+    about = homes.work_about(place) or {}
     selection = Selection(
         frozenset(settings.objects),
         frozenset(settings.exclude),
@@ -143,6 +157,8 @@ def command(
             settings, progress=watching, stop=stop, api_version=about.get("api_version")
         ) as client,
     ):
+        if refresh and not place.generations() and not about:
+            say("There is no archive to bring up to date yet: this is a first export.")
         try:
             result = export(
                 client,
@@ -150,6 +166,7 @@ def command(
                 key=lambda: signing.load_or_create(config_folder(os.environ)),
                 selection=selection,
                 anew=anew,
+                refresh=refresh,
                 strict=settings.strict,
                 progress=watching,
                 stop=stop,

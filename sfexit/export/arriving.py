@@ -50,15 +50,24 @@ class Arriving:
         return self._part
 
     def publish(self) -> None:
-        """Give the file its name, for good."""
+        """Give the file its name, for good.
+
+        Where the bag before has the same one, that gets a second name instead.
+        """
         means = self._means
         if means.has(self._relative):
             # A kill between replacing the file and recording it must not look like damage.
             means.journal.record("file_lost", path=self._relative)
-        means.disk.publish(self._part, self._final)
-        means.journal.record(
-            "file", path=self._relative, sha256=self._digest.hexdigest(), bytes=self._bytes
+        sha256, size = self._digest.hexdigest(), self._bytes
+        known = means.earlier and means.earlier.take_same(
+            self._relative, sha256, self._part, self._final
         )
+        if known:
+            sha256, size = known
+            self.discard()
+        else:
+            means.disk.publish(self._part, self._final)
+        means.journal.record("file", path=self._relative, sha256=sha256, bytes=size)
 
     def discard(self) -> None:
         """Leave nothing behind that was not published."""

@@ -7,15 +7,18 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from sfexit.archive import sealing
+from sfexit.archive.checked_rows import PageDamaged
 from sfexit.archive.durable import Disk
+from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import Journal
 from sfexit.archive.layout import HomeLayout
-from sfexit.archive.page import LIMIT_CSV_BYTES
+from sfexit.archive.page import LIMIT_CSV_BYTES, PageFacts
 from sfexit.errors import Interrupted
 from sfexit.export import plan
 from sfexit.export.plan import Selection
@@ -31,6 +34,7 @@ class Tuning:
 
     page_csv_bytes: int = LIMIT_CSV_BYTES  # a page that unpacks to more is refused
     bulk_from_rows: int = plan.BULK_FROM_ROWS
+    scan_from_bytes: int = 500_000  # of an object in the bag before: smaller ones are read whole
     scout: bool = True  # look ahead by composite requests
     metadata_weight: int = 5_000  # about as many files in a retrieve
     job_stuck_seconds: float = bulk.STUCK_AFTER_SECONDS
@@ -57,7 +61,7 @@ class Means:
 
     `streams` fetch what is big, a few at once; `verifying` bounds how many of them unpack and
     count at the same time; `names` are the file-safe names of all objects, known once the
-    catalogue is there.
+    catalogue is there; `earlier` is the bag that a refresh builds on.
     """
 
     client: Client
@@ -73,6 +77,7 @@ class Means:
     tuning: Tuning
     names: dict[str, str] = field(default_factory=dict)
     halted: Halt = field(default_factory=Halt)
+    earlier: Earlier | None = None
 
     @property
     def bag(self) -> Path:
@@ -113,12 +118,25 @@ class Means:
 
     def publish(self, relative: str, data: bytes) -> None:
         """Publish and journal a payload file that is no page; `.gz` names are packed."""
-        sealing.publish_file(self.disk, self.journal, self.bag, relative, data)
+        sealing.publish_file(self.disk, self.journal, self.bag, relative, data, self.earlier)
 
     def publish_json(self, relative: str, document: Any) -> None:
         """Publish a document in a form that does not depend on the order of its making."""
         data = json.dumps(document, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
         self.publish(relative, data)
+
+    def linked(self, object_name: str, final: Path, facts: PageFacts) -> PageFacts:
+        """A published page, as the page of the bag before that has the same text, if there is one:
+        then the disk holds it once."""
+        if self.earlier is None:
+            return facts
+        same = self.earlier.page_like(object_name, facts.csv_sha256)
+        if same is None:
+            return facts
+        with suppress(PageDamaged):
+            self.earlier.take_page(same, final)
+            return replace(facts, bytes=same["bytes"], sha256=same["sha256"])
+        return facts
 
     def has(self, relative: str) -> bool:
         """True when the journal says that this file, which is no page, is in the bag."""

@@ -84,7 +84,7 @@ class ObjectReader:
     def _read(
         self, entry: ObjectEntry, rule: Rule | None, found: Found, *, alone: bool
     ) -> LedgerLine:
-        work = self._begin(entry, rule, self.description(entry.name, found.describe))
+        work = self.begin(entry, rule, self.description(entry.name, found.describe))
         work.alone = alone
         line = self._rows(work, found)
         if not line.has_rows:
@@ -128,7 +128,7 @@ class ObjectReader:
                     route="rest",
                 )
         ahead = found.page
-        before = self._count(work) if ahead is None else ahead.total_size
+        before = self.count(work) if ahead is None else ahead.total_size
         parts = work.rule is not None and work.rule.kind in ("private_folders", "versions")
         # An answer that holds all its rows is one look at the org: nothing can change within it.
         at_once = ahead is not None and ahead.next_path is None
@@ -189,7 +189,7 @@ class ObjectReader:
                 return self._in_parts(work, totals, before)
             if at_once:
                 return self._finished(work, totals, None, None, "")
-            after = self._count(work)
+            after = self.count(work)
             doubt = object_line.doubt(totals, before, after)
             if doubt and attempt == 0:
                 spoilt = doubt
@@ -209,7 +209,7 @@ class ObjectReader:
         """The line of what was read by filters: a plain query counts no more than they give."""
         if least is None or totals.counted >= least:
             return self._finished(work, totals, None, None, "")
-        after = self._count(work)
+        after = self.count(work)
         fewer = after is not None and after <= totals.counted
         doubt = "" if fewer else object_line.doubt(totals, least, after)
         return self._finished(work, totals, least, after, doubt)
@@ -228,7 +228,8 @@ class ObjectReader:
         self._means.publish(relative, data)
         return description
 
-    def _begin(self, entry: ObjectEntry, rule: Rule | None, description: Description) -> Work:
+    def begin(self, entry: ObjectEntry, rule: Rule | None, description: Description) -> Work:
+        """The object as it is to be read; its columns are journaled with this."""
         [state] = self._means.journal.rows("SELECT * FROM object WHERE name = ?", (entry.name,))
         if state["fields"] is not None:
             columns, left_out = json.loads(state["fields"]), json.loads(state["left_out"])
@@ -253,7 +254,8 @@ class ObjectReader:
                 work.route = ""  # stopped before its list was made: begin anew
         return work
 
-    def _count(self, work: Work) -> int | None:
+    def count(self, work: Work) -> int | None:
+        """The org's own count, with deleted and archived rows; None where it gives none."""
         if work.rule is not None and (work.rule.kind == "uncounted" or not work.rule.plain):
             return None
         try:

@@ -23,11 +23,13 @@ def open_journal(
     organization_id: str,
     api_version: str,
     selection: Selection,
+    refresh: str | None = None,
 ) -> tuple[Journal, bool]:
     """The journal of the export under way, or a new one; and True when there was one.
 
-    `about` is what work/home.json says, None when no export is under way. Raises Blocked or
-    UsageProblem when the export was begun otherwise, ArchiveProblem, DiskTrouble.
+    `about` is what work/home.json says, None when no export is under way; `refresh` is the root
+    digest of the bag that a new run builds on, None for one that reads everything. Raises Blocked
+    or UsageProblem when the export was begun otherwise, ArchiveProblem, DiskTrouble.
     """
     lines, index = place.work / layout.WORK_JOURNAL, place.work / layout.WORK_STATE
     nothing = not lines.exists() or lines.stat().st_size == 0
@@ -54,6 +56,7 @@ def open_journal(
                 api_version=api_version,
                 selection=selection.as_text(),
                 made_by=made_by,
+                **({} if refresh is None else {"refresh": refresh}),
             )
             return journal, False
         _check_same(place, journal, api_version, selection)

@@ -30,6 +30,8 @@ def record_page(
     **more: Any,
 ) -> None:
     """Journal a page that was published: from here on it counts. `more` is told by its road."""
+    arrived = facts
+    facts = means.linked(work.name, layout.within(means.bag, relative), facts)
     at = means.client.server_time
     means.journal.record(
         "page",
@@ -50,4 +52,4 @@ def record_page(
     )
     for remark in facts.remarks:
         means.note(work.name, "page", f"{relative}: {remark}")
-    means.tally.published(work.name, facts.rows, facts.csv_bytes, facts.bytes)
+    means.tally.published(work.name, facts.rows, facts.csv_bytes, arrived.bytes)

@@ -61,7 +61,7 @@ class Readings:
             self._new_reading(work)
         while True:
             try:
-                return self._slices(work)
+                return self.slices(work)
             except OrgRefused as refusal:
                 self._follow(work, refusal)
 
@@ -158,7 +158,7 @@ class Readings:
         if walk is not None and not work.alone and not ready(self._means, walk, work.name):
             raise NotYet(work.name)
 
-    def _slices(self, work: Work) -> Totals:
+    def slices(self, work: Work) -> Totals:
         """Read every slice that is not done. A slice that is too much is divided."""
         while True:
             todo = self._means.journal.rows(

@@ -17,6 +17,7 @@ from sfexit.export.means import Means
 from sfexit.export.object_line import ledger_lines, now, silent
 from sfexit.export.one_object import ObjectReader
 from sfexit.export.page_audit import PageAudits
+from sfexit.export.refresh.refresher import Refresher
 from sfexit.export.scout import Found
 from sfexit.export.stage import Stage
 from sfexit.export.work import NotYet
@@ -29,12 +30,23 @@ _WAITING = 32  # small objects that came ahead and wait to be written
 
 
 class Records(Stage):
-    """The rows of all objects, each with its line in the journal."""
+    """The rows of all objects, each with its line in the journal.
 
-    def __init__(self, means: Means, catalogue: Catalogue) -> None:
+    `refresher`, if given, makes what brings objects up to date from the bag before.
+    """
+
+    def __init__(
+        self,
+        means: Means,
+        catalogue: Catalogue,
+        refresher: Callable[[ObjectReader], Refresher] | None = None,
+    ) -> None:
         super().__init__(means)
         self._catalogue = catalogue
         self._reader = ObjectReader(means)
+        self._rows: ObjectReader | Refresher = (
+            self._reader if refresher is None else refresher(self._reader)
+        )
         self._audits = PageAudits(means, self._reader.reread)
         self._waiting: dict[str, Found] = {}  # objects given by rows that are not there yet
         self._alone = False
@@ -144,7 +156,7 @@ class Records(Stage):
         try:
             try:
                 found = self._waiting.pop(entry.name, found)
-                line = self._settle(entry) or self._reader.read(entry, found, alone=self._alone)
+                line = self._settle(entry) or self._rows.read(entry, found, alone=self._alone)
             except NotYet:
                 self._waiting[entry.name] = found
                 return None
@@ -152,7 +164,7 @@ class Records(Stage):
                 if not last:
                     return None
                 self._insist_on_org(fault)
-                line = self._reader.failed(entry, fault)
+                line = self._rows.failed(entry, fault)
             self.means.journal.record("outcome", **line.as_event())
         except Interrupted:
             return None

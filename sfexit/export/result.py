@@ -13,7 +13,30 @@ from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.sealing import SealedBag
 from sfexit.errors import ArchiveProblem
 from sfexit.export.metadata.index import Summary, summary
+from sfexit.export.refresh.marks import Counts
 from sfexit.preflight import Sight
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """How an org differs from the bag before, `generation`.
+
+    `counts` are by object, in the order of names. `unchanged`: nothing that a new bag would be
+    made for; `traces` then names objects that differ by what signing in leaves behind. Times UTC.
+    """
+
+    generation: int
+    counts: tuple[tuple[str, Counts], ...]
+    unchanged: bool
+    traces: tuple[str, ...]
+    rows_kept: int
+    since: str = ""
+    looked: str = ""
+
+    @property
+    def total(self) -> Counts:
+        """All objects together."""
+        return sum((counts for _, counts in self.counts), Counts())
 
 
 @dataclass(frozen=True)
@@ -36,6 +59,8 @@ class ExportResult:
     file_bytes_fetched: int = 0
     sight: Sight | None = None  # None: a bag from before there was a look
     metadata: Summary | None = None  # None: a bag from before metadata were taken
+    refreshed: Refreshed | None = None
+    page_bytes: int = 0  # of pages of rows, as they came or are stored
 
     @property
     def complete(self) -> bool:
@@ -55,11 +80,7 @@ def already_sealed(
     generation = place.generations()[-1]
     bag = place.bag(generation)
     info = home.bag_info(bag)
-    with (bag / layout.LEDGER).open(encoding="utf-8", newline="") as handle:
-        try:
-            lines = tuple(LedgerLine.from_cells(row) for row in csv.DictReader(handle))
-        except (ValueError, KeyError, TypeError) as error:
-            raise ArchiveProblem(f"{bag / layout.LEDGER} is damaged: verify the archive") from error
+    lines = ledger_of(bag)
     size, _, count = info.get("Payload-Oxum", "0.0").partition(".")
     sealed = SealedBag(
         bag,
@@ -82,7 +103,7 @@ def already_sealed(
         resumed=False,
         set_aside=(),
         already_sealed=True,
-        sight=_sight_of(bag),
+        sight=sight_of(bag),
         metadata=_metadata_of(bag),
     )
 
@@ -96,7 +117,16 @@ def _metadata_of(bag: Path) -> Summary | None:
         return None
 
 
-def _sight_of(bag: Path) -> Sight | None:
+def ledger_of(bag: Path) -> tuple[LedgerLine, ...]:
+    """The ledger of a sealed bag. Raises ArchiveProblem."""
+    try:
+        with (bag / layout.LEDGER).open(encoding="utf-8", newline="") as handle:
+            return tuple(LedgerLine.from_cells(row) for row in csv.DictReader(handle))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArchiveProblem(f"{bag / layout.LEDGER} is damaged: verify the archive") from error
+
+
+def sight_of(bag: Path) -> Sight | None:
     """The sight that a sealed bag tells of; None when it has none that can be understood."""
     try:
         return Sight.from_json(json.loads((bag / layout.SIGHT).read_bytes()))

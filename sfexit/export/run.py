@@ -9,18 +9,22 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from sfexit.archive import home, layout, sealing, signing
+from sfexit.archive import bagit, home, layout, sealing, signing
 from sfexit.archive.durable import Disk
+from sfexit.archive.earlier import Earlier
+from sfexit.archive.journal import Journal
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
-from sfexit.errors import ArchiveProblem, DiskTrouble, SignInProblem, Transient
+from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble, SignInProblem, Transient
 from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
 from sfexit.export.definitions import Definitions
 from sfexit.export.dictionary.stage import Dictionary
+from sfexit.export.files.held import Held
 from sfexit.export.files.stage import Files
 from sfexit.export.hidden import Looking, LookingCloser
 from sfexit.export.means import Means, Tuning
@@ -28,7 +32,9 @@ from sfexit.export.metadata.stage import Metadata
 from sfexit.export.organization import Organization, limits
 from sfexit.export.plan import Selection
 from sfexit.export.records import Records
-from sfexit.export.result import ExportResult, already_sealed
+from sfexit.export.refresh import summing
+from sfexit.export.refresh.refresher import Refresher
+from sfexit.export.result import ExportResult, already_sealed, sight_of
 from sfexit.export.stage import Stage
 from sfexit.export.tally import Tally
 from sfexit.progress import SILENT, Progress
@@ -46,6 +52,7 @@ def export(
     key: Callable[[], signing.SigningKey],
     selection: Selection | None = None,
     anew: bool = False,
+    refresh: bool = False,
     strict: bool = False,
     disk: Disk | None = None,
     progress: Progress = SILENT,
@@ -55,9 +62,11 @@ def export(
     """Export the org behind `client` into the home `root`, or go on where a run was cut off.
 
     `key` is asked for only when there is something to sign. `anew` begins the next generation
-    although a sealed bag is there. `strict` refuses to read anything unless this user sees
-    everything. `stop`, once set, ends the run in good order with Interrupted;
-    it should be the client's own. Raises what `errors` names; progress is always kept.
+    although a sealed bag is there; `refresh` does so too, and takes over from that bag what did not
+    change (without one, everything is read). An export under way goes on as it was begun. `strict`
+    refuses to read anything unless this user sees everything. `stop`, once set, ends the run in
+    good order with Interrupted; it should be the client's own. Raises what `errors` names; progress
+    is always kept.
     """
     started = time.monotonic()
     disk = disk or Disk()
@@ -76,7 +85,8 @@ def export(
         place = HomeLayout(root)
         home.check_org(place, identity.organization_id)
         first: FirstLook | None = None
-        if home.work_about(place) is None and (anew or not place.generations()):
+        more = anew or refresh
+        if home.work_about(place) is None and (more or not place.generations()):
             first = catalogue.first_look(client, selection, progress, strict=strict)
     except Transient as fault:
         raise SignInProblem(
@@ -89,7 +99,7 @@ def export(
         about = home.work_about(place)
         if about is None:
             home.clear_work(place)  # the litter of an export that was killed after its seal
-            if place.generations() and not anew:
+            if place.generations() and not more:
                 return _sealed_before(place, identity, tally, started)
         try:
             journal, resumed = opening.open_journal(
@@ -99,6 +109,7 @@ def export(
                 organization_id=identity.organization_id,
                 api_version=version,
                 selection=selection,
+                refresh=_newest_root(place) if refresh else None,
             )
             last.callback(journal.close)
             streams = ThreadPoolExecutor(STREAMS, thread_name_prefix="stream")
@@ -119,13 +130,37 @@ def export(
             if sealing.finish_interrupted(place, journal) is not None:
                 closing.clean_up(means)
                 return _sealed_before(place, identity, tally, started)
-            return _run(means, first, key, started, resumed=resumed, strict=strict)
+            earlier, held = _opened_earlier(place, disk, journal), None
+            if earlier is not None:
+                last.callback(earlier.close)
+                held = Held.open(earlier.bag, place.work)
+                last.callback(held.close)
+                means = replace(means, earlier=earlier)
+            return _run(means, first, held, key, started, resumed=resumed, strict=strict)
         except DiskTrouble as trouble:
             raise closing.in_full(trouble, disk, place, journal) from trouble
         except Transient as fault:
             if not isinstance(fault.__cause__, OSError):
                 raise
             raise closing.in_full(DiskTrouble(fault.message), disk, place, journal) from fault
+
+
+def _newest_root(place: HomeLayout) -> str | None:
+    generations = place.generations()
+    return bagit.root_digest(place.bag(generations[-1])) if generations else None
+
+
+def _opened_earlier(place: HomeLayout, disk: Disk, journal: Journal) -> Earlier | None:
+    """The bag that the export under way builds on; None when it reads everything."""
+    root = journal.fact("refresh")
+    if root is None:
+        return None
+    if root != _newest_root(place):
+        raise Blocked(
+            f"this refresh was begun on a bag that is not the newest in {place.bags} any more: put "
+            f"that folder back as it was, or remove {place.work} to begin anew"
+        )
+    return Earlier(place, disk, place.generations()[-1])
 
 
 def _sealed_before(
@@ -142,6 +177,7 @@ def _sealed_before(
 def _run(
     means: Means,
     first: FirstLook | None,
+    held: Held | None,
     key: Callable[[], signing.SigningKey],
     started: float,
     *,
@@ -152,14 +188,23 @@ def _run(
         shutil.rmtree(leftover, ignore_errors=True)
     strangers = sealing.sweep(means.home, means.disk, means.journal, beginning=True)
 
+    earlier = means.earlier
     objects = Catalogue(means, first)
     organization = Organization(means)
     looking = Looking(means, objects, first, strict=strict)
-    records = Records(means, objects)
+    records = Records(
+        means,
+        objects,
+        None
+        if earlier is None
+        else lambda reader: Refresher(
+            means, reader, earlier, lambda: looking.sight, sight_of(earlier.bag)
+        ),
+    )
     definitions = Definitions(means, results=means.selection.report_results)
     closer = LookingCloser(means, looking, records.description)
     # In the order of a run. What else an export takes stands between the records and the last look.
-    files = Files(means, records.description)
+    files = Files(means, records.description, held)
     metadata = Metadata(means)
     dictionary = Dictionary(means)
     stages: list[Stage] = [
@@ -179,6 +224,23 @@ def _run(
         lines = stage.ledger(lines)
         named |= stage.named()
     name = str(organization.row.get("Name") or "")
+    refreshed = None if earlier is None else summing.up(means, earlier, lines)
+    if refreshed is not None and refreshed.unchanged:
+        closing.clean_up(means)
+        before = already_sealed(
+            means.home,
+            means.identity.organization_id,
+            calls=means.tally.used,
+            seconds=time.monotonic() - started,
+        )
+        return replace(
+            before,
+            refreshed=refreshed,
+            resumed=resumed,
+            rows_read=means.tally.rows,
+            csv_bytes_read=means.tally.csv_bytes,
+            page_bytes=means.tally.wire_bytes,
+        )
     bag = closing.seal(
         means,
         key,
@@ -206,6 +268,8 @@ def _run(
         file_bytes_fetched=files.bytes,
         sight=looking.sight,
         metadata=metadata.summary,
+        refreshed=refreshed,
+        page_bytes=means.tally.wire_bytes,
     )
 
 

@@ -15,6 +15,7 @@ class Tally:
     inner: Progress
     rows: int = 0
     csv_bytes: int = 0
+    wire_bytes: int = 0  # of pages, as they came or as they are stored
     used: int = 0
 
     def __post_init__(self) -> None:
@@ -36,6 +37,7 @@ class Tally:
         with self._lock:
             self.rows += rows
             self.csv_bytes += csv_bytes
+            self.wire_bytes += wire_bytes
         self.inner.published(name, rows, csv_bytes, wire_bytes)
 
     def files_planned(self, count: int) -> None:

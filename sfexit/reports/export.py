@@ -10,7 +10,7 @@ from typing import Any
 
 from sfexit.archive.ledger import LedgerLine
 from sfexit.export.metadata.index import Summary
-from sfexit.export.result import ExportResult
+from sfexit.export.result import ExportResult, Refreshed
 from sfexit.preflight import BlindSpot, Sight, annotate
 from sfexit.preflight.sight import HELD, UNKNOWN
 from sfexit.redaction import printable
@@ -62,8 +62,10 @@ def document(result: ExportResult) -> dict[str, Any]:
             "file_bytes_fetched": result.file_bytes_fetched,
             "csv_bytes_read": result.csv_bytes_read,
             "api_calls": result.calls,
+            "page_bytes_received": result.page_bytes,
             "seconds": round(result.seconds, 3),
         },
+        "refresh": _refresh(result.refreshed),
         "set_aside": list(result.set_aside),
         "incomplete": [
             {
@@ -97,6 +99,22 @@ def _metadata(found: Summary | None) -> dict[str, Any] | None:
     }
 
 
+def _refresh(told: Refreshed | None) -> dict[str, Any] | None:
+    """How the org differs from the archive before; None when everything was read."""
+    if told is None:
+        return None
+    return {
+        "of_generation": told.generation,
+        "unchanged": told.unchanged,
+        "unchanged_since": told.since or None,
+        "looked": told.looked or None,
+        "traces_of_signing_in": list(told.traces),
+        "rows": asdict(told.total),
+        "rows_kept": told.rows_kept,
+        "objects": {name: asdict(counts) for name, counts in told.counts},
+    }
+
+
 def _sight(sight: Sight | None) -> dict[str, Any] | None:
     """What the user does not see, in short; the archive's data/org/sight.json has all of it."""
     if sight is None:
@@ -118,9 +136,21 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     """The result for an administrator: what is missing and what to do first, then the figures."""
     spots = result.sight.blind_spots if result.sight is not None else ()
     gaps = [line for line in result.incomplete if not _told_above(line, result.sight)]
+    refreshed = result.refreshed
+    if refreshed is not None and refreshed.unchanged:
+        yield (
+            f"UNCHANGED: since {_day(refreshed.since)} the org is what archive "
+            f"{refreshed.generation:04d} holds. No new archive was made."
+        )
+        if refreshed.traces:
+            yield from _wrapped(
+                f"but   what signing in leaves behind: {', '.join(refreshed.traces)}. --anew takes "
+                "it into a new archive",
+                width,
+            )
     if not result.complete:
         yield "INCOMPLETE: the archive is sealed, but something that may be data is not in it."
-    else:
+    elif refreshed is None or not refreshed.unchanged:
         yield "COMPLETE: everything that the org showed this user is in the archive."
     yield ""
     if spots:
@@ -149,13 +179,18 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
         yield f"Archive   {bag.path} ({bag.payload_files:,} files, {_size(bag.payload_bytes)})"
         yield f"Digest    {bag.root_digest}"
         yield f"Signed    {bag.fingerprint}  (keep this fingerprint somewhere else)"
-    if result.already_sealed:
-        yield "This run  nothing to do: this archive was sealed before. --anew makes the next one."
+    if refreshed is not None and not refreshed.unchanged:
+        yield from _differences(refreshed, width)
+    if result.already_sealed and refreshed is None:
+        yield (
+            "This run  nothing to do: this archive was sealed before. --refresh brings it up to date, "
+            "--anew reads everything again."
+        )
     else:
         rate = result.rows_read / result.seconds if result.seconds else 0
         yield (
             f"This run  {result.rows_read:,} rows, {_fetched(result)}{result.calls:,} API calls, "
-            f"{result.seconds:,.1f} s, {rate:,.0f} rows/s"
+            f"{result.seconds:,.1f} s, {rate:,.0f} rows/s, {_size(result.page_bytes)} of rows"
         )
     if result.set_aside:
         yield f"Set aside {len(result.set_aside)} files that are not ours, in work/set-aside"
@@ -173,6 +208,23 @@ def _fetched(result: ExportResult) -> str:
     if not result.files_fetched:
         return ""
     return f"{result.files_fetched:,} files ({_size(result.file_bytes_fetched)}), "
+
+
+def _differences(told: Refreshed, width: int) -> Iterator[str]:
+    """What a refresh found, the objects with most of it first."""
+    words = told.total.words() or "no rows differ"
+    yield f"Since     archive {told.generation:04d}: {words}; {told.rows_kept:,} rows taken over"
+    ordered = sorted(told.counts, key=lambda one: -sum(asdict(one[1]).values()))
+    for name, counts in ordered[:_SHOWN]:
+        yield from _wrapped(f"      {name}: {counts.words()}", width)
+    if len(ordered) > _SHOWN:
+        more = len(ordered) - _SHOWN
+        yield f"   and {more:,} more objects: see data/evidence/wire in the archive"
+
+
+def _day(moment: str) -> str:
+    """`2026-11-22 01:02 UTC`."""
+    return f"{moment[:10]} {moment[11:16]} UTC" if len(moment) >= 16 else moment or "then"
 
 
 def _unseen(spots: Sequence[BlindSpot], width: int) -> Iterator[str]:

@@ -61,8 +61,8 @@ def test_document(sfexit: Sfexit, company: Company, home: Path) -> None:
     told = json.loads(ran.out)
     assert set(told) == {
         "schema", "home", "organization_id", "organization", "complete", "already_sealed",
-        "resumed", "bag", "objects", "outcomes", "rows", "files", "this_run", "set_aside",
-        "incomplete", "sight", "metadata",
+        "resumed", "bag", "objects", "outcomes", "rows", "files", "this_run", "refresh",
+        "set_aside", "incomplete", "sight", "metadata",
     }  # fmt: skip
     assert told["schema"] == "sfexit-export/1"
     assert told["home"] == str(home)
@@ -174,6 +174,31 @@ def test_client_credentials(sfexit: Sfexit, company: Company, home: Path) -> Non
 
 def test_names_with_blanks_and_umlauts(sfexit: Sfexit, tmp_path: Path) -> None:
     assert sfexit("export", tmp_path / "Müller & Söhne", "-q").code == 0
+
+
+def test_refresh(sfexit: Sfexit, company: Company, home: Path) -> None:
+    first = sfexit("export", home, "--refresh")
+    assert first.code == 0
+    assert "no archive to bring up to date yet" in first.err
+    quiet = sfexit("export", home, "--refresh", "--json")
+    assert quiet.code == 0
+    assert quiet.err.splitlines()[-1].startswith("This run")
+    assert "UNCHANGED: since " in quiet.err
+    assert "COMPLETE" not in quiet.err
+    told = json.loads(quiet.out)
+    assert told["refresh"]["unchanged"] is True
+    assert told["bag"]["generation"] == 1
+    company.org.update_rows("Contact", [1])
+    company.org.purge_rows("Contact", [2])
+    changed = sfexit("export", home, "--refresh", "--json")
+    assert changed.code == 0
+    told = json.loads(changed.out)
+    assert told["bag"]["generation"] == 2
+    assert told["refresh"]["objects"]["Contact"]["gone"] == 1
+    assert "Since     archive 0001: 1 changed, 1 gone" in changed.err
+    both = sfexit("export", home, "--refresh", "--anew")
+    assert both.code == 2
+    assert "give one of the two" in both.err
 
 
 # ---- secrets and modes ---------------------------------------------------------------------------

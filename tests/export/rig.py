@@ -147,6 +147,7 @@ class Rig:
         stop: threading.Event | None = None,
         selection: Any = None,
         anew: bool = False,
+        refresh: bool = False,
         strict: bool = False,
         root: Path | None = None,
         **client: Any,
@@ -165,6 +166,7 @@ class Rig:
                 stop=stop,
                 selection=selection,
                 anew=anew,
+                refresh=refresh,
                 strict=strict,
                 tuning=tuning or self.tuning(),
             )

@@ -49,7 +49,7 @@ class Held:
     @classmethod
     def open(cls, bag: Path, folder: Path) -> Held:
         """Read the index of `bag` into a database in `folder`. Raises ArchiveProblem."""
-        database = folder / "files-held.db"
+        database = folder / layout.WORK_HELD
         with contextlib.suppress(FileNotFoundError):
             database.unlink()
         held = cls(bag, database)
