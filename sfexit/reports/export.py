@@ -183,8 +183,8 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
         yield from _differences(refreshed, width)
     if result.already_sealed and refreshed is None:
         yield (
-            "This run  nothing to do: this archive was sealed before. --refresh brings it up to date, "
-            "--anew reads everything again."
+            "This run  nothing to do: this archive was sealed before. --refresh brings it up to "
+            "date, --anew reads everything again."
         )
     else:
         rate = result.rows_read / result.seconds if result.seconds else 0
