@@ -61,6 +61,8 @@ def command(home: Path, rows: int) -> int:
         _say(f"   {check.verdict:<9} {check.name:<24} {check.told}")
         failed = failed or check.verdict == "FAILED"
     _say("")
+    failed = not _verify(home, result) or failed
+    _say("")
     _next_steps(result)
     _say(f"\nAll this took {time.monotonic() - began:,.1f} s.")
     return _exit.ERROR if failed else _exit.DONE
@@ -184,10 +186,40 @@ def _run(name: str, words: Sequence[str], folder: Path, *, note: str = "") -> _C
     return _Check(name, "ok", note or (told[-1][:60] if told else ""))
 
 
+def _verify(home: Path, result: ExportResult) -> bool:
+    """Verify the archive, then a damaged copy of it. True when both answers are right."""
+    from sfexit.reports import findings
+    from sfexit.reports import offline as report
+    from sfexit.verify.codes import Level
+    from sfexit.verify.offline import Options, verify_offline
+
+    assert result.bag is not None
+    _say(f"5. sfexit verify-backup {home} --offline --deep --expect-key {result.bag.fingerprint}")
+    options = Options(level=Level.DEEP, expect_key=result.bag.fingerprint)
+    whole = verify_offline(home, options)
+    for line in report.summary(whole):
+        _say(f"   {line}" if line else "")
+    _say(f"   {report.headline(whole)}")
+    with tempfile.TemporaryDirectory() as temp:
+        copy = Path(temp) / "copy"
+        shutil.copytree(result.bag.path, copy, copy_function=shutil.copyfile)
+        page = max((copy / "data/records").rglob("*.gz"), key=lambda path: path.stat().st_size)
+        content = bytearray(page.read_bytes())
+        content[len(content) // 2] ^= 1
+        page.write_bytes(content)
+        _say("")
+        _say(f"   One bit of a copy is turned over, in {page.relative_to(copy)}:")
+        damaged = verify_offline(copy, options)
+    for line in findings.lines(damaged.judgement):
+        _say(f"   {line}")
+    _say(f"   {report.headline(damaged)}")
+    return whole.judgement.verdict == "INTACT" and damaged.judgement.verdict == "DAMAGED"
+
+
 def _next_steps(result: ExportResult) -> None:
     assert result.bag is not None
     bag = result.bag.path
-    _say("5. Look around")
+    _say("6. Look around")
     _say(f"   {bag / 'data/README.txt'}          how to read the archive in ten years")
     _say(f"   {bag / 'data/ledger.csv'}          what became of every object")
     _say(f"   {bag / 'data/records'}             the rows; any page opens in Excel once unzipped")

@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
 from sfexit.verify.finding import Finding
 from sfexit.verify.ids import RunWriter, malformed
-from sfexit.verify.unpack import Broken, Inside, Stored, rows
+from sfexit.verify.unpack import Broken, Inside, Stored, batches
 
 KIND = "pages"
-_TOGETHER = 1_000  # rows handled at a time
 _TOLD = 5  # findings of one sort about one page that are spelled out
 
-_DIGITS = str.maketrans("0123456789", "0000000000")
+_DIGITS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
+_NUMBERS = frozenset({"integer", "number"})
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|")
-#: What values look like with every digit as 0 (Bulk API 2.0 Developer Guide, "Valid Data Types").
+_NO_NUMBER = str.maketrans("", "", "0123456789+-.eE")
+#: What values look like with every digit as 0, the usual form first (Bulk API 2.0 Developer Guide,
+#: "Valid Data Types").
 _SHAPES = {
-    "boolean": {"true", "false", ""},
-    "date": {"0000-00-00", ""},
-    "datetime": {"0000-00-00T00:00:00.000Z", "0000-00-00T00:00:00.000+0000", ""},
-    "time": {"00:00:00.000Z", "00:00:00.000", ""},
+    "date": (b"0000-00-00",),
+    "datetime": (b"0000-00-00T00:00:00.000Z", b"0000-00-00T00:00:00.000+0000"),
+    "time": (b"00:00:00.000Z", b"00:00:00.000"),
 }
+_IDS_TOGETHER = 20_000
 
 
 @dataclass(frozen=True)
@@ -94,12 +96,13 @@ def read_page(bag: Path, told: Told, columns: Columns, digest: str | None, runs:
         inside = Inside(stored, packed=True, limit=limit)
         whole = False
         try:
-            table = rows(inside)
-            header = next(table, None)
+            table = batches(inside)
+            first = next(table, [])
+            header = first[0] if first else None
             if header != list(columns.names):
                 find("header-wrong", ",".join(columns.names)[:200], _difference(header, columns))
             else:
-                _rows(table, columns, read, find, runs)
+                _rows(chain((first[1:],), table), columns, read, find, runs)
                 whole = True
                 if inside.last != b"\n":
                     find("text-broken", "a line end", "the last line has none")
@@ -136,21 +139,22 @@ class _Find(Protocol):
 
 
 def _rows(
-    table: Iterator[list[str]], columns: Columns, read: Read, find: _Find, runs: RunWriter
+    table: Iterable[list[list[str]]], columns: Columns, read: Read, find: _Find, runs: RunWriter
 ) -> None:
     width = len(columns.names)
     at = {name: place for place, name in enumerate(columns.names)}
-    references = [(f"{columns.object}.{name}", itemgetter(at[name])) for name in columns.references]
+    references = [(f"{columns.object}.{name}", at[name]) for name in columns.references]
     seen: dict[str, set[str]] = {relation: set() for relation, _ in references}
     shapes = [
-        (name, kind, itemgetter(at[name]))
+        (name, kind, at[name])
         for name, kind in zip(columns.names, columns.types, strict=True)
-        if kind in _SHAPES or kind in ("integer", "number")
+        if kind in _SHAPES or kind == "boolean" or kind in _NUMBERS
     ]
-    an_id = itemgetter(at["Id"]) if columns.has_ids else None
-    is_deleted = itemgetter(at["IsDeleted"]) if "IsDeleted" in at else None
-    while lines := list(islice(table, _TOGETHER)):
-        if set(map(len, lines)) != {width}:
+    an_id = at["Id"] if columns.has_ids else None
+    is_deleted = at.get("IsDeleted")
+    ids: list[str] = []
+    for lines in table:
+        if set(map(len, lines)) - {width}:
             for place, line in enumerate(lines, read.rows + 1):
                 if len(line) != width:
                     find("text-broken", f"{width} values", f"row {place} has {len(line)}")
@@ -158,23 +162,31 @@ def _rows(
             lines = [line for line in lines if len(line) == width]
         else:
             read.rows += len(lines)
+        if not lines:
+            continue
+        values = list(zip(*lines, strict=True))
         if an_id is not None:
-            _own(list(map(an_id, lines)), columns.object, find, runs)
+            ids += values[an_id]
+            if len(ids) >= _IDS_TOGETHER:
+                _own(ids, columns.object, find, runs)
+                ids = []
         if is_deleted is not None:
-            read.deleted += sum(value == "true" for value in map(is_deleted, lines))
-        for relation, value in references:
-            seen[relation].update(map(value, lines))
-        for name, kind, value in shapes:
-            _shape(list(map(value, lines)), name, kind, find)
-    for relation, ids in seen.items():
-        ids.discard("")
+            read.deleted += values[is_deleted].count("true")
+        for relation, place in references:
+            seen[relation].update(values[place])
+        for name, kind, place in shapes:
+            _shape(values[place], name, kind, find)
+    if an_id is not None:
+        _own(ids, columns.object, find, runs)
+    for relation, others in seen.items():
+        others.discard("")
         # A value that is no id refers to nothing: it is counted there and is no damage by itself.
-        bad = malformed(list(ids))
+        bad = malformed(list(others))
         if bad:
-            ids.difference_update(bad)
+            others.difference_update(bad)
             find("lookup-elsewhere", "record ids", f"{len(bad)} other values, such as {bad[0]!r}",
                  field=relation.rpartition(".")[2])  # fmt: skip
-        runs.refers(relation, ids)
+        runs.refers(relation, others)
 
 
 def _own(ids: list[str], name: str, find: _Find, runs: RunWriter) -> None:
@@ -188,16 +200,22 @@ def _own(ids: list[str], name: str, find: _Find, runs: RunWriter) -> None:
 
 
 def _shape(values: Sequence[str], name: str, kind: str, find: _Find) -> None:
-    wanted = _SHAPES.get(kind)
-    if wanted is None:
-        odd = {value for value in set(values) if not _NUMBER.fullmatch(value)}
-    elif kind == "boolean":
-        odd = set(values) - wanted
+    """Whether values look as their type does; all of them at once, one by one only in doubt."""
+    if kind == "boolean":
+        odd = set(values) - {"true", "false", ""}
+    elif kind in _NUMBERS:
+        text = "".join(values)
+        if text.isascii() and not text.translate(_NO_NUMBER):
+            with contextlib.suppress(ValueError):
+                list(map(float, filter(None, values)))
+                return
+        odd = {value for value in values if not _NUMBER.fullmatch(value)}
     else:
-        # All values at once: join them, make every digit a 0, see which shapes there are.
-        shapes = set("\n".join(values).translate(_DIGITS).split("\n"))
-        if shapes <= wanted:
+        shapes = _SHAPES[kind]
+        text = "".join(values)
+        present = len(values) - values.count("")
+        if text.isascii() and text.encode().translate(_DIGITS) == shapes[0] * present:
             return
-        odd = {value for value in values if value.translate(_DIGITS) not in wanted}
+        odd = {one for one in values if one and one.encode().translate(_DIGITS) not in shapes}
     for value in sorted(odd)[:_TOLD]:
         find("value-malformed", kind, f"{value!r:.60}", field=name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import hashlib
 import io
 import os
 import zlib
 from collections.abc import Iterator
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ _zlib: Any = _isal or zlib
 _ERRORS: tuple[type[Exception], ...] = (zlib.error, _zlib.error)
 
 STEP = 1 << 20  # bytes read at a time
+PIECE = 1 << 17  # of text: so much is handled at once
 #: No text of Salesforce comes near: a long text area ends at 131,072 characters.
 LONGEST_VALUE = 64 << 20
 #: For packed files of which nothing says how large they are.
@@ -108,34 +111,123 @@ class Inside(io.RawIOBase):
         return b""
 
     def readinto(self, buffer: Any) -> int:
-        out = self._piece(len(buffer))
+        out = self.piece(len(buffer))
+        buffer[: len(out)] = out
+        return len(out)
+
+    def piece(self, size: int = PIECE) -> bytes:
+        """The next bytes, at most `size`; empty at the end."""
+        out = self._piece(size)
         self.bytes += len(out)
         if self.bytes > self._limit:
             raise Broken("bomb", f"unpacks to more than {self._limit:,} bytes")
-        buffer[: len(out)] = out
         self.sha256.update(out)
         self.last = out[-1:] or self.last
-        return len(out)
+        return out
+
+
+def batches(inside: Inside) -> Iterator[list[list[str]]]:
+    """The rows of a CSV text, some hundred at a time, header first. Raises Broken.
+
+    Python's own reader, strict, with lines that end at LF alone, so that a CR stays data. Text in
+    which every value is quoted and none holds a quote needs no such reader: see `_rows_of`.
+    """
+    csv.field_size_limit(LONGEST_VALUE)
+    decoder = codecs.getincrementaldecoder("utf-8")("strict")
+    held, done, first = "", 0, True
+    while True:
+        piece = inside.piece()
+        try:
+            text = decoder.decode(piece, final=not piece)
+        except UnicodeDecodeError as error:
+            raise Broken("text-broken", f"behind row {done}: not UTF-8 ({error.reason})") from error
+        if first and text:
+            text, first = text.removeprefix("\ufeff"), False
+        held = held + text if held else text
+        if len(held) > LONGEST_VALUE:
+            raise Broken(
+                "bomb", f"behind row {done}: a row of more than {LONGEST_VALUE:,} characters"
+            )
+        end = _boundary(held) if piece else len(held)
+        if end:
+            rows = _rows_of(held[:end], done)
+            done += len(rows)
+            yield rows
+            held = held[end:]
+        if not piece:
+            return
+
+
+def _boundary(text: str) -> int:
+    """Where the last whole row ends: behind a line end with an even number of quotes before it."""
+    at, odd, end = text.rfind("\n"), None, len(text)
+    while at >= 0:
+        if odd is None:
+            odd = text.count('"', 0, at) & 1
+        else:
+            odd ^= text.count('"', at, end) & 1
+        if not odd:
+            return at + 1
+        end = at
+        at = text.rfind("\n", 0, at)
+    return 0
+
+
+def _rows_of(text: str, done: int) -> list[list[str]]:
+    """Whole rows, split at their separators as far as that is surely right, else read by `csv`.
+
+    It is surely right for a row when all its quotes are accounted for: one at each end, and two in
+    each separator. Then no value holds a quote, so no separator can stand inside a value. Rows of
+    which that is not true are few; they go to `csv` together with their neighbours of that kind,
+    provided that what they hold together has its quotes in pairs, so that it ends where a row ends.
+    """
+    if text[:1] != '"' or text[-2:] != '"\n':
+        return _read(text, done)
+    lines = text[1:-2].split('"\n"')
+    rows = [line.split('","') for line in lines]
+    if text.count('"') == 2 * sum(map(len, rows)):
+        return rows
+    quotes = map(str.count, lines, repeat('"'))
+    doubtful = [at for at, (n, row) in enumerate(zip(quotes, rows, strict=True))
+                if n != 2 * (len(row) - 1)]  # fmt: skip
+    found: list[list[str]] = []
+    end = 0
+    for first, last in _stretches(doubtful):
+        found += rows[end:first]
+        some = '"' + '"\n"'.join(lines[first : last + 1]) + '"\n'
+        if some.count('"') & 1:
+            return _read(text, done)
+        found += _read(some, done + len(found))
+        end = last + 1
+    return found + rows[end:]
+
+
+def _stretches(numbers: list[int]) -> Iterator[tuple[int, int]]:
+    """First and last of each stretch of numbers that follow each other."""
+    at = 0
+    while at < len(numbers):
+        first = last = numbers[at]
+        at += 1
+        while at < len(numbers) and numbers[at] == last + 1:
+            last = numbers[at]
+            at += 1
+        yield first, last
+
+
+def _read(text: str, done: int) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+    try:
+        return list(reader)
+    except csv.Error as error:
+        code = "bomb" if "field limit" in str(error) else "text-broken"
+        place = f"behind row {done}, near line {reader.line_num} from there"
+        raise Broken(code, f"{place}: {error}") from error
 
 
 def rows(inside: Inside) -> Iterator[list[str]]:
-    """The rows of a CSV text, header first, by Python's own reader. Raises Broken.
-
-    Lines end at LF alone, so that a CR stays data; the reader is strict.
-    """
-    csv.field_size_limit(LONGEST_VALUE)
-    text = io.TextIOWrapper(
-        io.BufferedReader(inside, STEP), "utf-8-sig", errors="strict", newline="\n"
-    )
-    reader = csv.reader(text, strict=True)
-    try:
-        yield from reader
-    except UnicodeDecodeError as error:
-        text_ = f"near line {reader.line_num}: not UTF-8 ({error.reason})"
-        raise Broken("text-broken", text_) from error
-    except csv.Error as error:
-        code = "bomb" if "field limit" in str(error) else "text-broken"
-        raise Broken(code, f"near line {reader.line_num}: {error}") from error
+    """The rows of a CSV text one by one, header first. Raises Broken."""
+    for some in batches(inside):
+        yield from some
 
 
 def table(bag: Path, relative: str, *, limit: int = LARGEST_UNPACKED) -> Iterator[list[str]]:

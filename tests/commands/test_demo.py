@@ -22,11 +22,17 @@ def test_demo(
     ran = sfexit("demo", "--rows", "1000", SFEXIT_INSTANCE_URL="", SFEXIT_ACCESS_TOKEN="")
     assert ran.code == 0, ran.err
     assert ran.out == ""
-    for step in "12345":
+    for step in "123456":
         assert f"\n{step}. " in "\n" + ran.err
     assert "Stopped, as staged for this demo" in ran.err
     assert "FAILED" not in ran.err
     assert "ok        data/tools/verify.py" in ran.err
+    verified = ran.err.partition("\n5. ")[2]
+    assert (
+        verified.index("   INTACT\n")
+        < verified.index("file-altered")
+        < verified.index("   DAMAGED\n")
+    )
     bag = tmp_path / "demo-exit/bags/0001"
     assert json.loads((bag / "data/datapackage.json").read_bytes())["resources"]
     # A rehearsal leaves neither a signing key nor a second folder behind.
