@@ -32,6 +32,7 @@ def read(folder: Path, data: bytes, *, packed: bool = False) -> list[list[str]]:
         return [row for some in batches(Inside(stored, packed=packed)) for row in some]
 
 
+@settings(deadline=None)
 @given(TABLES, st.integers(1, 40))
 def test_every_table_reads_back(
     tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], piece: int
@@ -44,7 +45,7 @@ def test_every_table_reads_back(
         Inside.piece.__defaults__ = (unpack.PIECE,)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=1_000, deadline=None)
 @given(st.text(st.sampled_from(list('",\na')), max_size=40))
 def test_the_quick_way_never_differs_from_the_slow_one(text: str) -> None:
     """Of any text whose quotes are in pairs, well-formed or not."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfexit.verify.codes import CODES, Severity
@@ -43,6 +43,7 @@ def waivers(draw: st.DrawFn, findings: list[Finding]) -> list[Waiver]:
     return draw(st.lists(one, max_size=5))
 
 
+@settings(deadline=None)
 @given(CHECKS, SOME, REGISTER, st.data(), st.booleans())
 def test_nothing_is_lost_between_findings_and_verdict(
     checks: list[Check],
@@ -83,6 +84,7 @@ def test_nothing_is_lost_between_findings_and_verdict(
         assert all(w in used or w in [i for i, _ in result.idle_waivers] for w in given_waivers)
 
 
+@settings(deadline=None)
 @given(CHECKS, SOME, FINDINGS, st.booleans())
 def test_one_more_finding_never_makes_it_better(
     checks: list[Check], findings: list[Finding], more: Finding, offline: bool
@@ -93,6 +95,7 @@ def test_one_more_finding_never_makes_it_better(
     assert order.index(after.verdict) >= order.index(before.verdict)
 
 
+@settings(deadline=None)
 @given(st.permutations(["digests", "rows", "coverage"]), st.sampled_from([*Result, None]))
 def test_a_check_that_was_not_made_never_passes(names: list[str], fate: Result | None) -> None:
     checks = [Check(name, Result.PASSED) for name in names]
