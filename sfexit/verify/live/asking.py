@@ -41,12 +41,14 @@ class Way:
     by_job: bool = False
     spans: tuple[str, ...] = ("",)
     has_id: bool = True
+    in_pieces: bool = False
 
     @property
     def told(self) -> str:
         """The way in words, for the report."""
         what = "ids and content" if self.content else f"ids and {self.stamp or 'nothing more'}"
         spans = f" in {len(self.spans)} spans of CreatedDate" if len(self.spans) > 1 else ""
+        spans = ", piece by piece" if self.in_pieces else spans
         return f"{what} by {'query job' if self.by_job else 'REST'}{spans}"
 
 
@@ -85,6 +87,12 @@ def way(one: Archived, shape: Shape, created: Sequence[str] = (), *, full: bool 
         spans=spans(shape, one.rows, created) if by_job else ("",),
         has_id=has_id,
     )
+
+
+def ids_only(told: Way, columns: Sequence[str]) -> Way:
+    """The same rows by their ids and deletion marks."""
+    names = ("Id", *(name for name in ("IsDeleted",) if name in columns))
+    return Way(columns=names, fixed=told.fixed)
 
 
 def spans(shape: Shape, rows: int, created: Sequence[str]) -> tuple[str, ...]:

@@ -34,10 +34,13 @@ CHECK = "bodies"
 
 #: object → columns with the MD5 and the size of its body (Object Reference, each object).
 _MD5 = {"ContentVersion": "Checksum"}
-_SIZES = ("ContentSize", "BodyLength", "LogFileLength", "Length")
+_SIZES = ("ContentSizeLong", "ContentSize", "BodyLength", "LogFileLength")
 #: What has no bytes in the org: a link, or a file that lies in another system (Object Reference,
 #: ContentVersion: ContentLocation, FileType).
 _ELSEWHERE = {"ContentLocation": ("E", "L"), "FileType": ("LINK",)}
+#: object → column that is filled when the body lies elsewhere (Object Reference, Document: Url).
+_LINKS = {"Document": ("Url",), "ContentVersion": ("ContentUrl",)}
+_DELETED_ASKED = 5
 #: Renditions and previews are made from the files, and are none (Object Reference,
 #: ContentVersionRenditionContent, ContentBody).
 _NO_BODIES = frozenset({"ContentVersionRenditionContent", "ContentBody"})
@@ -97,7 +100,8 @@ class _Index:
             keys = self.sets.get((line.get("object", ""), line.get("field", "")))
             key = id_key(line.get("record_id", ""))
             if keys is not None and key is not None:
-                keys.add(key, False, _payload(line.get("salesforce_md5"), line.get("bytes")))
+                deleted = line.get("is_deleted") == "true"
+                keys.add(key, deleted, _payload(line.get("salesforce_md5"), line.get("bytes")))
 
     def remove(self) -> None:
         for keys in self.sets.values():
@@ -120,19 +124,21 @@ def _one(
     chance: random.Random,
 ) -> Bodies:
     md5 = _MD5.get(shape.name, "")
-    size = next((one for one in _SIZES if shape.has(one)), "")
-    more = [one for one in _ELSEWHERE if shape.has(one)]
-    columns = ["Id", *([md5] if md5 else []), *([size] if size else []), *more]
+    own = name.replace("Body", "Length")  # AttachmentBody, Manual__Body__s
+    size = next((one for one in (own, *_SIZES) if one != name and shape.has(one)), "")
+    more = [one for one in (*_ELSEWHERE, *_LINKS.get(shape.name, ())) if shape.has(one)]
+    deleted = ["IsDeleted"] if shape.has("IsDeleted") else []
+    columns = ["Id", *([md5] if md5 else []), *([size] if size else []), *more, *deleted]
     org = KeySet(folder, f"{shape.name}.{name}.bodies", DIGEST_BYTES)
     drawn: list[str] = []
     unproven = by_md5 = 0
     for page in wire.pages(asking.soql(shape.name, columns)):
         for row in page.rows:
             key = id_key(str(row.get("Id")))
-            if key is None or any(row.get(one) in values for one, values in _ELSEWHERE.items()):
+            if key is None or _elsewhere(shape.name, row) or (size and row.get(size) is None):
                 continue
             told = row.get(md5) if md5 else None
-            org.add(key, False, _payload(told, row.get(size)))
+            org.add(key, row.get("IsDeleted") is True, _payload(told, row.get(size)))
             if told:
                 by_md5 += 1
                 continue
@@ -142,7 +148,7 @@ def _one(
             elif (at := chance.randrange(unproven)) < sample:  # reservoir: each equally likely
                 drawn[at] = str(row["Id"])
     here = index.sets[(shape.name, name)]
-    findings = _differences(shape.name, name, org, here, md5)
+    findings = _differences(wire, shape.name, name, org, here, md5)
     broken = {one.record_id for one in findings}
     count, more_findings = _read_again(
         wire, bag, shape.name, name, [one for one in drawn if one not in broken]
@@ -153,12 +159,46 @@ def _one(
     )
 
 
-def _differences(name: str, column: str, org: KeySet, here: KeySet, md5: str) -> list[Finding]:
+def _elsewhere(name: str, row: Mapping[str, object]) -> bool:
+    """Whether the org says that it has no bytes of this body."""
+    if any(row.get(one) in values for one, values in _ELSEWHERE.items()):
+        return True
+    return any(row.get(one) for one in _LINKS.get(name, ()))
+
+
+def _refused(wire: Wire, path: str) -> bool:
+    """Whether the org does not give this body: files of records in the recycle bin are not given
+    out."""
+
+    def once() -> bool:
+        for _ in wire.body(path):
+            return False
+        return False
+
+    try:
+        return wire.client.retried(once, "asking for a deleted body")
+    except OrgRefused:
+        return True
+
+
+def _differences(
+    wire: Wire, name: str, column: str, org: KeySet, here: KeySet, md5: str
+) -> list[Finding]:
     counts = dict.fromkeys(("body-left-out", "body-differs"), 0)
     found: list[Finding] = []
+    binned = asked = 0
     for one in differences(org, here):
         if one.org is None:
             continue  # of a record that was purged since: the rows tell
+        if one.bag is not None and one.org[ID_BYTES + 1 :] == one.bag[ID_BYTES + 1 :]:
+            continue  # only the deletion mark differs, which is the rows' matter
+        if one.bag is None and one.org[ID_BYTES : ID_BYTES + 1] == b"1":
+            record = id18(one.org[:ID_BYTES].decode("ascii", "replace"))
+            # A few are asked for; when the org gives none of those, it gives none of its kind.
+            if asked >= _DELETED_ASKED or _refused(wire, f"/sobjects/{name}/{record}/{column}"):
+                asked += 1
+                binned += 1
+                continue
         code = "body-left-out" if one.bag is None else "body-differs"
         counts[code] += 1
         if counts[code] <= LISTED:
@@ -174,6 +214,11 @@ def _differences(name: str, column: str, org: KeySet, here: KeySet, md5: str) ->
                     witness=f"{name}.{md5 or 'size'} in the org",
                 )
             )
+    if binned:
+        words = "their records are in the recycle bin, and the org gives no files from there"
+        found.append(
+            Finding("org-lives", CHECK, object=name, field=column, count=binned, detail=words)
+        )
     for code, count in counts.items():
         if count > LISTED:
             found.append(

@@ -90,8 +90,9 @@ class KeySet:
 
     def __init__(self, folder: Path, name: str, payload_bytes: int) -> None:
         self.size = ID_BYTES + 1 + payload_bytes
-        self.count = 0
+        self.unique = False  # a record may have been added twice, and counts once
         self.deleted = 0
+        self._added = 0
         self._folder = folder
         self._name = name
         self._piece: list[bytes] = []
@@ -103,9 +104,16 @@ class KeySet:
         """One record; `payload` of the size given."""
         self._piece.append(key + (b"1" if is_deleted else b"0") + payload)
         self.deleted += is_deleted
-        self.count += 1
+        self._added += 1
         if len(self._piece) >= PIECE_RECORDS:
             self._flush()
+
+    @property
+    def count(self) -> int:
+        """How many records there are."""
+        if not self.unique:
+            return self._added
+        return sum(len(block) for block in self.blocks()) // self.size
 
     def _flush(self) -> None:
         if not self._piece:
@@ -122,12 +130,16 @@ class KeySet:
     def blocks(self) -> Iterator[bytes]:
         """All records in order, in blocks of whole records."""
         self._flush()
-        if len(self._runs) == 1:
+        if len(self._runs) == 1 and not self.unique:
             with self._runs[0].open("rb") as handle:
                 yield from _blocks(handle, self.size)
             return
         piece: list[bytes] = []
+        last = b""
         for record in heapq.merge(*(self._records(run) for run in self._runs)):
+            if self.unique and record == last:
+                continue
+            last = record
             piece.append(record)
             if len(piece) >= 30_000:
                 yield b"".join(piece)

@@ -114,6 +114,15 @@ class Worker:
         full = one.name in self._full
         way = asking.way(one, shape, full=full)
         drawn = self._ordinals.get(one.name, ())
+        every = False
+        wide = (
+            bool(way.content)
+            and way.has_id
+            and not self._wire.fits(asking.soql(one.name, way.columns))
+        )
+        if wide and not way.by_job:
+            # Too many columns for one question: ids alone, and every value as by a sample.
+            way, every = asking.ids_only(way, one.columns), one.rows <= asking.SMALL_ROWS
         found = scan(
             self._bag,
             one,
@@ -122,9 +131,12 @@ class Worker:
             self._folder,
             ordinals=drawn,
             hubs=self._hubs,
-            adversarial=len(drawn) < one.rows,
+            adversarial=len(drawn) < one.rows and not every,
+            every=every,
         )
-        return _Open(one, shape, asking.way(one, shape, found.created, full=full), found)
+        if way.by_job:
+            way = asking.way(one, shape, found.created, full=full)
+        return _Open(one, shape, way, found)
 
     def _ask_together(self, opened: Sequence[_Open]) -> None:
         """The first page of several small objects by one call."""

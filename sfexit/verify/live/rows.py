@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from sfexit.verify.live.keys import (
 from sfexit.verify.live.living import LOGS, MOVED_BY_SIGN_IN
 from sfexit.verify.live.scan import packer, payload_bytes
 from sfexit.verify.live.schema import Shape
-from sfexit.verify.live.wire import Reply, Wire
+from sfexit.verify.live.wire import QUERIES_A_CALL, Reply, Wire
 
 CHECK = "rows"
 LISTED = 20  # findings with an id of their own, per object and kind; the rest is one with a count
@@ -35,7 +35,13 @@ _LOOKED_UP = 2_000  # differing records asked for by id, per object
 _IDS_A_QUERY = 150
 
 REFRESH = "bring the archive up to date (sfexit export HOME --refresh), then verify again"
-_PLAIN_REFUSED = ("MALFORMED_QUERY", "API_ERROR", "OPERATION_TOO_LARGE", "QUERY_TIMEOUT")
+_PLAIN_REFUSED = (
+    "MALFORMED_QUERY",
+    "API_ERROR",
+    "OPERATION_TOO_LARGE",
+    "QUERY_TIMEOUT",
+    "UNKNOWN_EXCEPTION",
+)
 _NOT_BY_JOB = ("INVALIDENTITY", "FEATURENOTENABLED", "API_ERROR", "JOB_FAILED", "INVALIDJOB")
 
 
@@ -79,14 +85,17 @@ def org_keys(
     `first`: the first page, when it came with others. Raises OrgRefused when the org gives them
     by no way that is known, Transient when it does not answer.
     """
+    pieces = filters.pieces_of(one.name)
     try:
+        if pieces is not None and pieces.always:
+            return _by_pieces(wire, one.name, shape, way, folder, pieces)
         if way.by_job and first is None:
             try:
                 return _by_job(wire, one.name, shape, way, folder)
             except OrgRefused as refused:
                 if refused.code.upper() not in _NOT_BY_JOB:
                     raise
-                way = Way(way.columns, way.stamp, way.fixed, way.content, has_id=way.has_id)
+                way = replace(way, by_job=False, spans=("",))
         try:
             return _by_rest(wire, one.name, shape, way, folder, first)
         except OrgRefused as refused:
@@ -94,10 +103,9 @@ def org_keys(
                 raise
             return _by_job(wire, one.name, shape, way, folder)
     except OrgRefused as refused:
-        parents = filters.FILTERS.get(one.name)
-        if refused.code.upper() not in _PLAIN_REFUSED or parents is None:
+        if refused.code.upper() not in _PLAIN_REFUSED or pieces is None or pieces.always:
             raise
-        return _by_parents(wire, one.name, shape, way, folder, parents)
+        return _by_pieces(wire, one.name, shape, way, folder, pieces)
 
 
 def _keys(folder: Path, name: str, way: Way) -> KeySet:
@@ -164,41 +172,30 @@ def _by_rest(
     raise AssertionError
 
 
-def _by_parents(
-    wire: Wire, name: str, shape: Shape, way: Way, folder: Path, parents: filters.Parents
+def _by_pieces(
+    wire: Wire, name: str, shape: Shape, way: Way, folder: Path, pieces: filters.Pieces
 ) -> tuple[KeySet, Way, dict[str, int]]:
     keys = _keys(folder, name, way)
+    keys.unique = True
+    batch: list[str] = []
 
-    def asked(values: Sequence[str]) -> None:
-        paths = [
-            wire.address(asking.soql(name, way.columns, condition))
-            for condition in parents.conditions(values)
-        ]
-        for reply in wire.many(paths):
+    def asked() -> None:
+        for reply in wire.many([wire.address(one) for one in batch]):
             if not reply.ok:
                 raise OrgRefused(reply.status, reply.code, reply.reason)
             for page in wire.further(reply):
                 for row in page.rows:
                     keys.add(*pack_record(row, shape, way))
+        batch.clear()
 
-    batch: list[str] = []
-    for source in parents.sources:
-        try:
-            for page in wire.pages(source):
-                for row in page.rows:
-                    value = next((v for k, v in row.items() if k != "attributes"), None)
-                    if isinstance(value, str) and value.isalnum():
-                        batch.append(value)
-                    if len(batch) >= filters.AT_ONCE:
-                        asked(batch)
-                        batch = []
-        except OrgRefused as refused:
-            if refused.code != "INVALID_TYPE":  # that feature is off: it has no such parents
-                raise
+    for tail in pieces.ask(wire, name, shape):
+        batch.append(f"{asking.soql(name, way.columns)} {tail}".rstrip())
+        if len(batch) == QUERIES_A_CALL:
+            asked()
     if batch:
-        asked(batch)
-    by_parent = Way(way.columns, way.stamp, way.fixed, way.content, has_id=way.has_id)
-    return keys, by_parent, {"by_parent": keys.count}
+        asked()
+    alone = replace(way, by_job=False, spans=("",), in_pieces=True)
+    return keys, alone, {"by_id": keys.count}
 
 
 def pack_record(row: Mapping[str, Any], shape: Shape, way: Way) -> tuple[bytes, bool, bytes]:

@@ -124,8 +124,10 @@ def scan(
     ordinals: Sequence[int] = (),
     hubs: Hubs | None = None,
     adversarial: bool = True,
+    every: bool = False,
 ) -> Scan:
     """Read all pages of `one`. `ordinals`: the rows (from 0) that chance chose, ascending.
+    `every`: all rows are worth a closer look.
 
     Raises ArchiveProblem when a page is not what was sealed, or has another number of rows than
     the ledger says.
@@ -168,6 +170,8 @@ def scan(
         if number == next_chosen:
             found.samples.append(Sampled(one.name, cells[id_at], tuple(cells), RANDOM))
             next_chosen = next(chosen, -1)
+        elif every:
+            found.samples.append(Sampled(one.name, cells[id_at], tuple(cells), "one of all rows"))
         if not adversarial:
             continue
         for best in bests:
