@@ -66,14 +66,14 @@ def _by(field: str, *sources: str) -> Pieces:
     return Pieces(lambda wire, _name, _shape: _among(field, _ids(wire, *sources)))
 
 
-def _one_by_one(field: str, *sources: str) -> Pieces:
+def _one_by_one(field: str, *sources: str, always: bool = False) -> Pieces:
     """By one parent at a time, which is all that some objects take."""
 
     def ask(wire: Wire, _name: str, _shape: Shape) -> Iterator[str]:
         for value in dict.fromkeys(_ids(wire, *sources)):
             yield f"WHERE {field} = '{value}'"
 
-    return Pieces(ask)
+    return Pieces(ask, always)
 
 
 def _folders(wire: Wire) -> list[str]:
@@ -96,6 +96,12 @@ def _parent_types(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa
         yield f"WHERE Parent.Type = '{target}'"
 
 
+def _target_types(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
+    field = shape.fields.get("TargetId")
+    for target in field.reference_to if field is not None else ():
+        yield f"WHERE TargetSobjectType = '{target}'"
+
+
 def _articles(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
     """Status by status, and old versions by their articles."""
     for status in _STATUSES:
@@ -107,9 +113,10 @@ def _articles(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: AR
 
 
 def _private_too(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
-    """What everybody sees, and what lies in private folders."""
+    """What everybody sees, and what lies in private folders, where there are such."""
     yield ""
-    yield "USING SCOPE allPrivate"
+    if "allprivate" in shape.scopes:
+        yield "USING SCOPE allPrivate"
 
 
 _ARTICLES = Pieces(_articles, always=True)
@@ -132,7 +139,11 @@ _PIECES: Mapping[str, Pieces] = {
     "Dashboard": _PRIVATE,
     "FeedAttachment": _by("FeedEntityId", "SELECT Id FROM FeedItem", "SELECT Id FROM FeedComment"),
     "IdeaComment": _by("IdeaId", "SELECT Id FROM Idea"),
-    "RecordActionHistory": _one_by_one("ParentRecordId", "SELECT RecordId FROM RecordAction"),
+    # A plain query is answered by a server error, which would look like a passing fault.
+    "RecordActionHistory": _one_by_one(
+        "ParentRecordId", "SELECT RecordId FROM RecordAction", always=True
+    ),
+    "RecordRecommendation": Pieces(_target_types),
     "Report": _PRIVATE,
     "Vote": Pieces(_parent_types),
 }

@@ -9,7 +9,7 @@ from typing import Any
 
 from sfexit.errors import ArchiveProblem, OrgRefused, Transient
 from sfexit.verify.finding import Finding
-from sfexit.verify.live import asking, rows, values
+from sfexit.verify.live import asking, filters, rows, values
 from sfexit.verify.live.archived import Archived, Bag
 from sfexit.verify.live.asking import Way
 from sfexit.verify.live.keys import KeySet
@@ -143,6 +143,9 @@ class Worker:
         asked = []
         for each in opened:
             query = asking.soql(each.one.name, each.way.columns)
+            pieces = filters.pieces_of(each.one.name)
+            if pieces is not None and pieces.always:
+                continue
             if not each.way.by_job and each.way.spans == ("",) and self._wire.fits(query):
                 asked.append((each, self._wire.address(query)))
         if len(asked) < 2:

@@ -39,6 +39,7 @@ class Shape:
     name: str
     fields: Mapping[str, FieldFact]
     queryable: bool = True
+    scopes: frozenset[str] = frozenset()  # in lower case
 
     def has(self, name: str) -> bool:
         """Whether the object has this field."""
@@ -173,7 +174,13 @@ def _shape(name: str, told: Any) -> Shape:
             reference_to=tuple(map(str, references)) if isinstance(references, list) else (),
             length=int(length) if length.isascii() and length.isdecimal() else 0,
         )
-    return Shape(name, fields, told.get("queryable") is not False)
+    listed_scopes = told.get("supportedScopes")
+    scopes = frozenset(
+        str(one.get("name")).lower()
+        for one in (listed_scopes if isinstance(listed_scopes, list) else [])
+        if isinstance(one, dict)
+    )
+    return Shape(name, fields, told.get("queryable") is not False, scopes)
 
 
 def defined_fields(wire: Wire, names: Sequence[str]) -> tuple[dict[str, set[str]], dict[str, str]]:
