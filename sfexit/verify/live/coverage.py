@@ -214,6 +214,7 @@ def fields(
 #: SOSL Reference, "Object Limits"; Object Reference, ContentDocument, Report, Dashboard.
 NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("PermissionsViewAllData", "View All Data", ()),
+    ("PermissionsViewSetup", "View Setup and Configuration", ()),
     ("PermissionsQueryAllFiles", "Query All Files", ("ContentDocument", "ContentVersion")),
     (
         "PermissionsManagePvtRptsAndDashbds",

@@ -166,6 +166,7 @@ class Worker:
         except OrgRefused as refused:
             return rows.not_asked(one, f"the org refused: {refused.message}")
         except Transient as fault:
+            self._wire.try_get("/limits")  # when nothing is answered any more, the run pauses
             return rows.not_asked(one, f"the org did not answer: {fault.message}")
         each.way, each.org = way, org
         told = rows.compare(self._wire, one, each.shape, way, org, each.scan.keys, witnesses)
@@ -194,6 +195,7 @@ class Worker:
         try:
             results = values.reread(self._wire, jobs)
         except (Transient, OrgRefused) as trouble:
+            self._wire.try_get("/limits")
             results = [values.unread(job, trouble.message) for job in jobs]
         for each, result in zip(at, results, strict=True):
             told = found[each.one.name].rows

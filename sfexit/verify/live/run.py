@@ -20,6 +20,7 @@ from sfexit.errors import (
     DiskTrouble,
     Interrupted,
     OrgRefused,
+    Paused,
     Transient,
 )
 from sfexit.progress import SILENT, Progress
@@ -131,6 +132,11 @@ def live(
     run = _Run(client, Bag(root), work, options or Options(), progress, stop or threading.Event())
     try:
         return run.go()
+    except Transient as fault:
+        raise Paused(
+            f"the org does not answer any more ({fault.message.rstrip('.')}): run the same command "
+            "again when it does; what was verified so far is kept"
+        ) from fault
     except OSError as error:
         raise DiskTrouble(
             f"{work} cannot be written ({error.strerror}): make room, then run the same command "
