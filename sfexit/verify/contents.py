@@ -25,13 +25,13 @@ JOBS = "data/evidence/jobs.csv"
 SOBJECTS = "data/schema/sobjects.json.gz"
 SIGHT = "data/org/sight.json"
 FILES = "data/files/index.csv.gz"
+EXCEPTIONS = "data/evidence/body_exceptions.csv"
 JOURNAL = "data/evidence/journal.jsonl"
 
 OUTCOMES = frozenset({"exported", "empty", "covered", "no_data", "not_exported", "failed"})
 WITH_ROWS = frozenset({"exported", "failed"})
 _JSON_LIMIT = 1 << 29
 _FORMAT = "sfexit-archive/1"
-_OWN = ("ledger", "files", "metadata")  # resources that are no tables of the org
 _LEDGER_COLUMNS = (
     "object", "label", "outcome", "route", "rows", "deleted_rows", "witnesses", "fields_exported",
     "fields_not_exported", "reason", "evidence", "remedy", "started", "finished",
@@ -67,9 +67,18 @@ class Contents:
     sight: dict[str, Any] | None = None
     jobs: dict[tuple[str, int], int] = field(default_factory=dict)  # (object, reading) → rows
     files: int | None = None  # lines of the index, as declared
-    metadata: tuple[str, ...] = ()  # paths that the package names for metadata
     digests: dict[str, str] = field(default_factory=dict)  # of the files read here, as stored
     missing: set[str] = field(default_factory=set)
+
+    def bodies(self) -> dict[str, dict[str, int]]:
+        """By object, the ledger's witnesses that speak of file bodies."""
+        told: dict[str, dict[str, int]] = {}
+        for name, line in self.ledger.items():
+            for part in line["witnesses"].split(";"):
+                witness, _, count = part.partition("=")
+                if witness in ("bodies", "bodies_listed"):
+                    told.setdefault(name, {})[witness] = number(count)
+        return told
 
     def claimed(self) -> frozenset[str]:
         """The pages that belong to a table."""
@@ -154,12 +163,10 @@ def _package(bag: Path, told: Contents, findings: list[Finding]) -> None:
     for resource in _json(bag, PACKAGE, told)["resources"]:
         paths = resource["path"] if isinstance(resource["path"], list) else [resource["path"]]
         paths = [f"data/{path}" for path in paths]
-        if resource["name"] in _OWN:
+        if not any(path.startswith("data/records/") for path in paths):
             own.add(resource["name"])
             if resource["name"] == "files":
                 told.files = int(resource["rows"])
-            if resource["name"] == "metadata":
-                told.metadata = tuple(paths)
             continue
         name = str(resource["title"])
         fields = resource["schema"]["fields"]

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sfexit.redaction import printable
-from sfexit.verify.contents import FILES, number
+from sfexit.verify.contents import EXCEPTIONS, FILES, number
 from sfexit.verify.finding import Finding
 from sfexit.verify.ids import RunWriter, malformed
 from sfexit.verify.unpack import table
 
 KIND = "files"
 _NEEDED = ("object", "record_id", "path", "bytes", "sha256", "salesforce_md5", "salesforce_bytes")
+_KEY = ("object", "record_id", "field", "reference")
 _TOLD = 200  # findings that are spelled out
 
 
@@ -49,15 +51,44 @@ class Bodies:
         self._base.close()
 
 
+def exceptions(bag: Path) -> tuple[set[tuple[str, ...]], Counter[str]]:
+    """What the archive itself says of its bodies (archive-format.md, section 5.1).
+
+    The bodies that are kept although they are not what their record says, by object, record,
+    field and reference; and how many are not here, by object. Both empty without such a table.
+    """
+    kept: set[tuple[str, ...]] = set()
+    absent: Counter[str] = Counter()
+    try:
+        told = table(bag, EXCEPTIONS)
+        at = {name: place for place, name in enumerate(next(told, []))}
+    except FileNotFoundError:
+        return kept, absent
+    for row in told:
+        if row[at["kept"]] == "true":
+            kept.add(tuple(row[at[name]] for name in _KEY))
+        else:
+            absent[row[at["object"]]] += 1
+    return kept, absent
+
+
 def check_index(
-    bag: Path, declared: int | None, bodies: Bodies, runs: RunWriter, findings: list[Finding]
+    bag: Path,
+    declared: int | None,
+    counts: Mapping[str, Mapping[str, int]],
+    bodies: Bodies,
+    runs: RunWriter,
+    findings: list[Finding],
 ) -> int:
     """Compare each line of the index with the body it names; returns how many lines there are.
 
     The ids of its lines go to `runs` under `files:<object>`, so that records without a body can
-    be told. Raises Broken, OSError, ValueError when the index itself cannot be read.
+    be told. `counts`: by object, what the ledger's witnesses say of its bodies. Raises Broken,
+    OSError, ValueError when the index itself cannot be read.
     """
     told = table(bag, FILES)
+    kept, absent_bodies = exceptions(bag)
+    lines: Counter[str] = Counter()
     header = next(told, [])
     absent = [name for name in _NEEDED if name not in header]
     if absent:
@@ -81,6 +112,10 @@ def check_index(
             findings.append(Finding("text-broken", KIND, path=FILES, found=text))
             continue
         line = dict(zip(header, row, strict=True))
+        lines[line["object"]] += 1
+        if tuple(line.get(name, "") for name in _KEY) in kept:
+            # The org's own statement does not fit its bytes, and the archive says so.
+            line |= {"salesforce_md5": "", "salesforce_bytes": ""}
         if malformed([line["record_id"]]):
             find("id-malformed", line, "an 18-character id", line["record_id"], FILES)
         else:
@@ -99,6 +134,15 @@ def check_index(
             find("body-md5", line, line["salesforce_md5"], md5, "Salesforce")
         if line["salesforce_bytes"] and number(line["salesforce_bytes"]) != size:
             find("body-wrong", line, f"{line['salesforce_bytes']} bytes", str(size), "Salesforce")
+    for name, witnesses in counts.items():
+        here = {"bodies": lines[name], "bodies_listed": lines[name] + absent_bodies[name]}
+        for witness, number_of in here.items():
+            if witness in witnesses and witnesses[witness] != number_of:
+                findings.append(
+                    Finding("ledger-wrong", KIND, object=name, path="data/ledger.csv",
+                            expected=f"{witness}={witnesses[witness]}", found=str(number_of),
+                            witness=FILES)
+                )  # fmt: skip
     if declared is not None and declared != count:
         findings.append(
             Finding("rows-wrong", KIND, path=FILES, expected=str(declared), found=str(count),

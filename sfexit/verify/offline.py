@@ -579,7 +579,9 @@ class _Offline:
             return
         writer = RunWriter(folder / "index.ids")
         (folder / "index.ids").unlink(missing_ok=True)
-        lines = check_index(self.bag, self.told.files, self.bodies, writer, self.found)
+        lines = check_index(
+            self.bag, self.told.files, self.told.bodies(), self.bodies, writer, self.found
+        )
         writer.flush()
         self.runs += writer.runs
         self.bodies.close()

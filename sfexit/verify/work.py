@@ -241,7 +241,7 @@ class Memory:
     def forget(self) -> None:
         """Remove what this program made there: everything is done."""
         self.close()
-        for path in (*self.folder.glob("*.ids"), self._path):
+        for path in (*self.folder.glob("*.ids"), self.folder / "bodies.db", self._path):
             path.unlink(missing_ok=True)
         if not any(self.folder.iterdir()):
             self.folder.rmdir()
