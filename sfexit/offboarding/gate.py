@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sfexit.errors import Blocked, OrgRefused
+from sfexit.errors import Blocked, OrgRefused, UsageProblem
 from sfexit.offboarding.plan import Plan, soql_text
 from sfexit.salesforce import query
 from sfexit.salesforce.client import Client
@@ -33,7 +33,10 @@ def gate(client: Client, home: Path, plan: Plan, *, trusted: Collection[str], be
 
     `begun`: changes by the runner since belong to this plan, so only those of others count.
     """
-    standing = standing_certificate(home, trusted=trusted)
+    try:
+        standing = standing_certificate(home, trusted=trusted)
+    except UsageProblem as none:  # no archive yet: what is missing is a proof all the same
+        raise Blocked(f"{none.message}; nobody is offboarded before there is a proof") from none
     certificate = standing.certificate
     if certificate.organization_id[:15] != plan.organization_id[:15]:
         raise Blocked(

@@ -1,0 +1,134 @@
+"""`sfexit offboard-users apply`, `undo`, `status` as they are typed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from sfexit.commands import _offboarding
+from sfexit.commands._exit import code_of
+from sfexit.errors import SfexitError
+from sfexit.offboarding.plan import Plan
+from tests.offboarding.rig import Office, office, plan_for
+
+
+class Typed:
+    """A home with a plan in it, and a user at a terminal."""
+
+    def __init__(self, place: Office, home: Path, plan: Plan) -> None:
+        self.place = place
+        self.home = home
+        self.plan = plan
+        self.path = home / "offboarding" / "20311122T060000Z-plan.json"
+        self.journal = self.path.with_name("20311122T060000Z-plan.journal.jsonl")
+
+    def run(self, command: Any, *words: str, typed: str = "") -> tuple[int, str, str]:
+        done = CliRunner().invoke(command, [*words, "--quiet"], input=typed, standalone_mode=False)
+        error = done.exception
+        if isinstance(error, SfexitError):
+            return code_of(error), done.stdout, error.message
+        if error is not None:
+            raise error
+        return int(done.return_value), done.stdout, done.stderr
+
+    def sentence(self, verb: str = "offboard") -> str:
+        return f"{verb} 2 users in {self.plan.organization_id} (Northwater)\n"
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Typed]:
+    with office(tmp_path) as place:
+        home = tmp_path / "exit"
+        (home / "offboarding").mkdir(parents=True)
+        (home / "sfexit-home.json").write_text(
+            json.dumps({"schema": "sfexit-home/1", "org": place.org.organization_id})
+        )
+        people = place.org.employed.people  # type: ignore[union-attr]
+        plan = plan_for(place, people[:2], people[-1])
+        made = Typed(place, home, plan)
+        made.path.write_bytes(plan.to_bytes())
+        monkeypatch.setenv("SFEXIT_INSTANCE_URL", place.server.url)
+        monkeypatch.setenv("SFEXIT_ACCESS_TOKEN", place.org.access_token)
+        monkeypatch.setenv("SFEXIT_CONFIG_DIR", str(tmp_path / "config"))
+        yield made
+
+
+WORD = ("--without-proof", "Ann: a rehearsal")
+
+
+def test_nothing_without_a_proof(typed: Typed) -> None:
+    code, _, told = typed.run(_offboarding.apply, str(typed.path), typed=typed.sentence())
+    assert code == 5
+    assert told
+    assert typed.place.org.writes.log == []
+
+
+@pytest.mark.parametrize("answer", ["", "y\n", "offboard 3 users in elsewhere\n"])
+def test_nothing_without_the_typed_sentence(typed: Typed, answer: str) -> None:
+    code, _, told = typed.run(_offboarding.apply, str(typed.path), *WORD, typed=answer)
+    assert code == 11
+    assert "nothing was changed" in told
+    assert typed.place.org.writes.log == []
+
+
+@pytest.mark.parametrize("given", ["", "abc", "0" * 8])
+def test_nothing_with_another_hash(typed: Typed, given: str) -> None:
+    code, _, _ = typed.run(_offboarding.apply, str(typed.path), *WORD, "--confirm", given)
+    assert code == 11
+    assert typed.place.org.writes.log == []
+
+
+def test_apply_status_undo(typed: Typed) -> None:
+    assert typed.run(_offboarding.status, str(typed.path))[0] == 3
+    code, out, told = typed.run(
+        _offboarding.apply, str(typed.path), *WORD, "--json", "--ticket", "HR-7",
+        typed=typed.sentence(),
+    )  # fmt: skip
+    assert code == 0, told
+    document = json.loads(out)
+    assert document["schema"] == "sfexit-offboarding/1" and document["complete"]
+    first = json.loads(typed.journal.read_text().splitlines()[0])
+    assert first["ticket"] == "HR-7" and "Ann: a rehearsal" in first["gate"]
+    assert typed.run(_offboarding.status, str(typed.path))[0] == 0
+    code, out, _ = typed.run(_offboarding.undo, str(typed.journal), "--dry-run")
+    assert code == 6
+    assert json.loads(out)["requests"]
+    code, _, told = typed.run(_offboarding.undo, str(typed.journal), typed=typed.sentence("undo"))
+    assert code == 0, told
+    assert "sign in again" in told
+    users = typed.place.truth("User")["User"]
+    assert all(users[one.user_id]["IsActive"] == "true" for one in typed.plan.people)
+
+
+def test_a_dry_run_sends_nothing_and_shows_no_token(typed: Typed) -> None:
+    code, out, _ = typed.run(_offboarding.apply, str(typed.path), "--dry-run")
+    assert code == 6
+    assert "del-" not in out  # DeleteToken values of the simulated org
+    assert json.loads(out)["plan"] == typed.plan.digest
+    assert typed.place.org.writes.log == []
+
+
+def test_what_is_no_plan(typed: Typed, tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text("{}")
+    assert typed.run(_offboarding.apply, str(path), *WORD)[0] == 5
+    assert typed.run(_offboarding.apply, str(tmp_path / "none.json"), *WORD)[0] == 2
+    assert typed.run(_offboarding.undo, str(tmp_path / "none.jsonl"))[0] == 2
+    edited = typed.path.read_bytes().replace(b'"most":', b'"most": ')
+    path.write_bytes(edited)
+    assert typed.run(_offboarding.apply, str(path), *WORD)[0] == 5
+
+
+def test_a_second_run_at_once_is_refused(typed: Typed) -> None:
+    from sfexit.archive import home
+    from sfexit.archive.durable import Disk
+    from sfexit.archive.layout import HomeLayout
+
+    with home.locked(HomeLayout(typed.home), Disk()):
+        code, _, _ = typed.run(_offboarding.apply, str(typed.path), *WORD, typed=typed.sentence())
+    assert code == 10
