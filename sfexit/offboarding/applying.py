@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import sfexit
 from sfexit.errors import Blocked, Interrupted, OrgRefused, PlanStale
+from sfexit.offboarding import ownership, undoing
 from sfexit.offboarding import steps as doing
-from sfexit.offboarding import undoing
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.looking import IDS, by_ids, chunks, rows, text
-from sfexit.offboarding.ownership import Handing
-from sfexit.offboarding.plan import PHASES, Person, Plan, Step, Transfer, soql_list, soql_text
+from sfexit.offboarding.ownership import Group, Handing
+from sfexit.offboarding.plan import PHASES, Person, Plan, Step, Transfer, soql_list
 from sfexit.progress import SILENT, Progress
-from sfexit.salesforce import describe, query
+from sfexit.salesforce import describe
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce.client import Client
 
@@ -177,23 +177,19 @@ def _drift(client: Client, plan: Plan) -> list[str]:
 def _differences(client: Client, plan: Plan) -> tuple[str, ...]:
     """Rows that came or went since the plan, within its rules."""
     told = []
-    for one in plan.transfers:
-        if plan.purpose == "undo":
-            continue
-        where = f"{one.field} = {soql_text(one.user_id)}"
-        if one.where:
-            where += f" AND ({one.where})"
-        wide = one.archived > 0
-        if wide:
-            where += " AND IsDeleted = false"
-        count = query.count(client, one.object, where, all_rows=wide)
-        if count > one.most:
-            raise PlanStale(
-                f"{one.object}.{one.field} of {one.user_id} has {count:,} rows now, the plan "
-                f"allows {one.most:,}: make a new one"
-            )
-        if count != one.count:
-            told.append(f"{one.object}.{one.field}: {count:,} rows now, {one.count:,} when planned")
+    if plan.purpose == "undo":
+        return ()
+    for group in ownership.groups(plan.transfers):
+        counts = _owned(client, group, list(group.holders))
+        for holder, one in group.holders.items():
+            count = counts.get(holder, 0)
+            if count > one.most:
+                raise PlanStale(
+                    f"{group.name} of {holder} has {count:,} rows now, the plan allows "
+                    f"{one.most:,}: make a new one"
+                )
+            if count != one.count:
+                told.append(f"{group.name}: {count:,} rows now, {one.count:,} when planned")
     return tuple(told)
 
 
@@ -271,11 +267,8 @@ class _Run:
             ]
             doing.carry_out(self._client, self._journal, steps, check=self._check)
             if phase == "ownership":
-                self._hand_over([one for one in self._plan.transfers if self._of(one) in who])
-
-    def _of(self, one: Transfer) -> str:
-        """Whose wave a transfer belongs to; in an undo the one who gets the rows back."""
-        return str(self._plan.rules.get("people", {}).get(one.id, one.user_id))
+                undo = self._plan.purpose == "undo"
+                self._hand_over([one for one in self._plan.transfers if undo or one.user_id in who])
 
     def _done(self, step: Step) -> bool:
         told = self._journal.progress.steps.get(step.id)
@@ -286,21 +279,20 @@ class _Run:
             return
         _, entries = describe.describe_global(self._client)
         handing = Handing(
-            self._client,
-            self._journal,
-            frozenset(one.name for one in entries),
-            self._check,
-            self._rows_failed,
+            self._client, self._journal, frozenset(one.name for one in entries), self._check
         )
-        for one in sorted(transfers, key=lambda one: (one.order, one.object, one.field, one.id)):
+        for group in ownership.groups(transfers):
             self._check()
-            self._progress.object_started(one.object, one.count)
-            given = None
             if self._plan.purpose == "undo":
-                given = undoing.rows_back(self._plan, one)
-            handing.hand_over(one, given)
-            moved = self._journal.progress.moved.get(one.id, 0)
-            self._progress.object_finished(one.object, "handed over", moved)
+                given = undoing.rows_back(self._plan, group.transfers[0])
+                group = replace(group, name=f"back {group.name}", given=given)
+            self._progress.object_started(group.name, sum(one.count for one in group.transfers))
+            handing.hand_over(group)
+            moved = self._journal.progress.moved.get(group.name, 0)
+            self._progress.object_finished(group.name, "handed over", moved)
+            refused = len(self._journal.progress.failed.get(group.name, {}))
+            if refused:
+                self._progress.note(f"{group.name}: {refused:,} rows were refused")
 
     def _check(self) -> None:
         if self._stop.is_set():
@@ -312,10 +304,6 @@ class _Run:
                 f"{failed:,} changes were refused, --max-failures is {self._caps.failures:,}: read "
                 f"them in {self._journal.path}, cure the cause, then run the same command again"
             )
-
-    def _rows_failed(self, count: int) -> None:
-        if count:
-            self._progress.note(f"{count:,} rows were refused")
 
     def _end(self, resumed: bool) -> Applied:
         self._progress.phase("Looking at what is left")
@@ -374,9 +362,9 @@ def remains(client: Client, plan: Plan) -> tuple[Left, ...]:
     sessions = _counted(client, "AuthSession", "UsersId", ids)
     tokens = _counted(client, "OauthToken", "UserId", ids)
     owned: dict[str, dict[str, int]] = {one: {} for one in ids}
-    for place in sorted({(one.object, one.field) for one in plan.transfers}):
-        for user, count in _owned(client, *place, ids).items():
-            owned[user][f"{place[0]}.{place[1]}"] = count
+    for group in ownership.groups(plan.transfers):
+        for user, count in _owned(client, group, ids).items():
+            owned[user][group.name] = count
     return tuple(_left(one, active, frozen, sessions, tokens, owned) for one in plan.people)
 
 
@@ -409,14 +397,17 @@ def _counted(client: Client, name: str, field: str, ids: Sequence[str]) -> dict[
     return out
 
 
-def _owned(client: Client, name: str, field: str, ids: Sequence[str]) -> dict[str, int]:
-    """Rows by user, in one query for many users where the field can be grouped."""
+def _owned(client: Client, group: Group, ids: Sequence[str]) -> dict[str, int]:
+    """Rows by user, in one query for many users."""
     out: dict[str, int] = {}
+    wide = group.object in ownership.ARCHIVED
+    narrowed = f" AND ({group.where})" if group.where else ""
+    narrowed += " AND IsDeleted = false" if wide else ""
     for part in chunks(ids, IDS):
         soql = (
-            f"SELECT {field}, COUNT(Id) n FROM {name} "  # noqa: S608
-            f"WHERE {field} IN {soql_list(part)} GROUP BY {field}"
+            f"SELECT {group.field}, COUNT(Id) n FROM {group.object} "  # noqa: S608
+            f"WHERE {group.field} IN {soql_list(part)}{narrowed} GROUP BY {group.field}"
         )
-        for row in rows(client, soql):
-            out[str(row[field])] = int(row["n"])
+        for row in rows(client, soql, all_rows=wide):
+            out[str(row[group.field])] = int(row["n"])
     return out

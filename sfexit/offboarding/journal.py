@@ -8,8 +8,7 @@ Events:
     begun      plan (digest), purpose, org, runner, ticket, gate, made_by
     resumed    made_by
     intent     step: id, kind, user, object, record, before, after; or
-               transfer: id, batch, object, field, before, to, rows: [id, …]; in an undo `to` is
-               empty and rows are [[id, value], …]
+               transfer: name, batch, object, field, moves: [[before, after, [id, …]], …]
     job        transfer, batch, job        an ingest job was made for the batch
     outcome    step: id, ok, code, message, found (true: the org had it already); or
                transfer, batch, done: count, failed: [[id, code, message], …], went: [id, …]

@@ -1,35 +1,75 @@
 """Handing rows over: found anew, in batches that are journalled before they are sent.
 
-A row that has its new owner is not found again, so a run that was killed simply looks again. Few
-rows travel by 200 in a request, many by an ingest job. Rows that could not be locked are tried
-again in smaller batches, children of one parent together.
+The rows of one object and field travel together, whoever of the leavers has them. A row that has
+its new owner is not found again, so a run that was killed simply looks again. Few rows travel by
+200 in a request, many by an ingest job. Rows that could not be locked are tried again in smaller
+batches, children of one parent together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import groupby, islice
 
 from sfexit.errors import Blocked, DamagedAnswer, OrgRefused, OutcomeUnknown
 from sfexit.offboarding import companions as companies
 from sfexit.offboarding.companions import Companion
 from sfexit.offboarding.journal import Event, Journal
-from sfexit.offboarding.looking import by_ids, chunks, rows
-from sfexit.offboarding.plan import Transfer, soql_text
-from sfexit.salesforce import describe, query, writing
+from sfexit.offboarding.looking import IDS, by_ids, chunks, rows
+from sfexit.offboarding.plan import Transfer, soql_list
+from sfexit.salesforce import describe, writing
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.writing import Outcome
 
 CANARY = 10  # rows of an object that go first: what refuses them would refuse all
 JOB_FROM = 2_000  # rows from which an ingest job needs fewer calls
 _SMALLER = (50, 10, 1)  # batches for rows that could not be locked
-_LOCKED = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "NOT_PROCESSED", "NOT_DONE"})
+LOCKED = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "NOT_PROCESSED", "NOT_DONE"})
 #: Activities older than a year are archived: only queryAll shows them, and they can be changed.
-_ARCHIVED = frozenset({"Task", "Event"})
+ARCHIVED = frozenset({"Task", "Event"})
 _PARENTS = ("AccountId", "WhatId", "ParentId", "OpportunityId", "CaseId")
 
-Found = tuple[str, str]  # id, parent
+
+@dataclass(frozen=True)
+class Row:
+    """A row that changes hands. `parent` is what rows are kept together by."""
+
+    id: str
+    before: str
+    after: str
+    parent: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Transfers of one object and field. `given` (id → holder, new value) replaces the search."""
+
+    name: str
+    object: str
+    field: str
+    where: str
+    transfers: tuple[Transfer, ...]
+    given: Mapping[str, tuple[str, str]] | None = None
+
+    @property
+    def holders(self) -> dict[str, Transfer]:
+        """Transfers by the user who has the rows."""
+        return {one.user_id: one for one in self.transfers}
+
+
+def groups(transfers: Sequence[Transfer]) -> list[Group]:
+    """Transfers put together, in the order in which they are carried out."""
+
+    def key(one: Transfer) -> tuple[int, str, str, str]:
+        return (one.order, one.object, one.field, one.where)
+
+    out = []
+    for (_, name, column, where), some in groupby(sorted(transfers, key=key), key):
+        title = f"{name}.{column}" + (f" [{where}]" if where else "")
+        out.append(Group(title, name, column, where, tuple(some)))
+    return out
 
 
 @dataclass
@@ -40,70 +80,84 @@ class Handing:
     journal: Journal
     objects: frozenset[str]
     check: Callable[[], None]
-    failures: Callable[[int], None]  # told of rows that failed; may raise when they are too many
     _companions: dict[str, tuple[Companion, ...]] = field(default_factory=dict)
     _parents: dict[str, str] = field(default_factory=dict)
+    _found: Counter[str] = field(default_factory=Counter)
 
-    def hand_over(self, one: Transfer, given: Mapping[str, str] | None = None) -> None:
-        """Carry out one transfer. `given` (id → new value) replaces the search: for an undo."""
-        self._take_up(one)
-        count = self._count(one) if given is None else len(given)
-        if given is None and count > one.most:
-            raise Blocked(
-                f"{count:,} rows of {one.object}.{one.field} would be handed over, the plan allows "
-                f"{one.most:,}: make a new plan"
-            )
+    def hand_over(self, group: Group) -> None:
+        """Carry out the transfers of one object and field.
+
+        Raises Blocked when more rows turn up than the plan allows.
+        """
+        self._take_up(group)
+        self._found.clear()
         tried: set[str] = set()
         while True:
             self.check()
-            found = list(islice(self._find(one, given, tried), writing.MOST_IN_JOB))
+            found = list(islice(self._find(group, tried), writing.MOST_IN_JOB))
             if not found:
                 break
-            tried.update(row_id for row_id, _ in found)
-            if not self._round(one, found, given):
+            tried.update(row.id for row in found)
+            self._within(group, found)
+            if not self._round(group, found):
                 return
-        self._try_again(one, given)
-        left = self.journal.progress.failed.get(one.id, {})
-        self.failures(len(left))
+        self._try_again(group)
 
     # ---- finding -------------------------------------------------------------------------------
 
-    def _where(self, one: Transfer) -> str:
-        terms = [f"{one.field} = {soql_text(one.user_id)}"]
-        if one.where:
-            terms.append(f"({one.where})")
-        if one.object in _ARCHIVED:
-            terms.append("IsDeleted = false")
-        return " AND ".join(terms)
-
-    def _count(self, one: Transfer) -> int:
-        wide = one.object in _ARCHIVED
-        return query.count(self.client, one.object, self._where(one), all_rows=wide)
-
-    def _find(
-        self, one: Transfer, given: Mapping[str, str] | None, tried: set[str]
-    ) -> Iterator[Found]:
-        parent = self._parent(one.object)
-        columns = ["Id", parent] if parent else ["Id"]
-        wide = one.object in _ARCHIVED
+    def _find(self, group: Group, tried: set[str]) -> Iterator[Row]:
+        parent = self._parent(group.object)
+        columns = [group.field, *([parent] if parent else [])]
+        wide = group.object in ARCHIVED
+        narrowed = [f"({group.where})"] if group.where else []
+        narrowed += ["IsDeleted = false"] if wide else []
         found: Iterable[dict[str, object]]
-        if given is not None:
-            # Compare and swap: only what still has the value that we gave.
+        if group.given is not None:
             found = by_ids(
-                self.client, one.object, columns[1:], given, where=self._where(one), all_rows=wide
-            )
+                self.client, group.object, columns, group.given, where=" AND ".join(narrowed),
+                all_rows=wide,
+            )  # fmt: skip
         else:
+            found = self._owned(group, columns, parent, narrowed, wide=wide)
+        for row in found:
+            row_id, holder = str(row["Id"]), str(row[group.field])
+            target = self._target(group, row_id, holder)
+            if row_id not in tried and target:
+                yield Row(row_id, holder, target, str(row.get(parent) or "") if parent else "")
+
+    def _owned(
+        self, group: Group, columns: list[str], parent: str, narrowed: list[str], *, wide: bool
+    ) -> Iterator[dict[str, object]]:
+        for part in chunks(group.holders, IDS):
+            terms = [f"{group.field} IN {soql_list(part)}", *narrowed]
             soql = (
-                f"SELECT {', '.join(columns)} FROM {one.object} "  # noqa: S608
-                f"WHERE {self._where(one)}"
+                f"SELECT {', '.join(('Id', *columns))} FROM {group.object} "  # noqa: S608
+                f"WHERE {' AND '.join(terms)}"
             )
             if parent:
                 soql += f" ORDER BY {parent}"
-            found = rows(self.client, soql, all_rows=wide)
-        for row in found:
-            row_id = str(row["Id"])
-            if row_id not in tried:
-                yield row_id, str(row.get(parent) or "") if parent else ""
+            yield from rows(self.client, soql, all_rows=wide)
+
+    @staticmethod
+    def _target(group: Group, row_id: str, holder: str) -> str:
+        """The new value of a row; empty when it is not ours to change."""
+        if group.given is None:
+            return group.holders[holder].to if holder in group.holders else ""
+        # Compare and swap: only what still has the value that we gave.
+        wanted, back = group.given.get(row_id, ("", ""))
+        return back if holder == wanted else ""
+
+    def _within(self, group: Group, found: list[Row]) -> None:
+        """Refuse more rows of somebody than the plan allows."""
+        if group.given is not None:
+            return
+        self._found.update(row.before for row in found)
+        for holder, one in group.holders.items():
+            if self._found[holder] > one.most:
+                raise Blocked(
+                    f"more than {one.most:,} rows of {group.name} would be handed over for "
+                    f"{holder}, which is all that the plan allows: make a new plan"
+                )
 
     def _parent(self, name: str) -> str:
         if name not in self._parents:
@@ -112,94 +166,82 @@ class Handing:
             self._parents[name] = next((p for p in _PARENTS if p in known), "")
         return self._parents[name]
 
-    def _round(self, one: Transfer, found: list[Found], given: Mapping[str, str] | None) -> bool:
+    # ---- a round of batches ----------------------------------------------------------------------
+
+    def _round(self, group: Group, found: list[Row]) -> bool:
         """Hand over what was found; false when the first rows showed that none would go."""
-        if self.journal.progress.moved.get(one.id, 0) == 0:
+        self._save(group, found)
+        if self.journal.progress.moved.get(group.name, 0) == 0 and len(found) > 5 * CANARY:
             canary, found = found[:CANARY], found[CANARY:]
-            self._batch(one, canary, given=given)
-            failed = self.journal.progress.failed.get(one.id, {})
-            codes = {failed[row_id][0] for row_id, _ in canary if row_id in failed}
-            refused = all(row_id in failed for row_id, _ in canary)
-            if found and refused and not codes & _LOCKED:
-                self.failures(len(canary))
-                self.journal.record("skipped", transfer=one.id, rows=len(found))
+            self._batch(group, canary)
+            failed = self.journal.progress.failed.get(group.name, {})
+            codes = {failed[row.id][0] for row in canary if row.id in failed}
+            if all(row.id in failed for row in canary) and not codes & LOCKED:
+                self.journal.record("skipped", transfer=group.name, rows=len(found))
+                self._restore(group)
                 return False
         job = len(found) > JOB_FROM
         for part in chunks(found, writing.MOST_IN_JOB if job else writing.MOST):
             self.check()
-            self._batch(one, part, job=job, given=given)
+            self._batch(group, part, job=job)
+        self._restore(group)
         return True
 
-    # ---- a batch -------------------------------------------------------------------------------
-
-    def _batch(
-        self,
-        one: Transfer,
-        found: list[Found],
-        *,
-        job: bool = False,
-        given: Mapping[str, str] | None = None,
-    ) -> None:
-        number = self.journal.progress.last_batch.get(one.id, 0) + 1
-        ids = [row_id for row_id, _ in found]
-        if one.field == "OwnerId":
-            self._save(one, number, ids)
+    def _batch(self, group: Group, found: Sequence[Row], *, job: bool = False) -> None:
+        number = self.journal.progress.last_batch.get(group.name, 0) + 1
+        moves: dict[tuple[str, str], list[str]] = {}
+        for row in found:
+            moves.setdefault((row.before, row.after), []).append(row.id)
         self.journal.record(
             "intent",
-            transfer=one.id,
+            transfer=group.name,
             batch=number,
-            object=one.object,
-            field=one.field,
-            before=one.user_id,
-            to=one.to if given is None else "",
-            rows=[[row_id, given[row_id]] for row_id in ids] if given is not None else ids,
+            object=group.object,
+            field=group.field,
+            moves=[[before, after, ids] for (before, after), ids in moves.items()],
         )
-        values = {row_id: (one.to if given is None else given[row_id]) for row_id in ids}
+        values = {row.id: row.after for row in found}
         try:
-            outcomes = (self._by_job if job else self._by_request)(one, number, values)
+            outcomes = (self._by_job if job else self._by_request)(group, number, values)
         except (OutcomeUnknown, DamagedAnswer):
-            outcomes = self._looked_after(one, values)
+            outcomes = self._looked_after(group, values)
         except OrgRefused as refusal:
-            outcomes = [Outcome(row_id, False, refusal.code, refusal.reason) for row_id in ids]
-        self._told(one, number, outcomes)
-        self._restore(one)
+            outcomes = [Outcome(one, False, refusal.code, refusal.reason) for one in values]
+        self._told(group, number, outcomes)
 
-    def _told(self, one: Transfer, number: int, outcomes: list[Outcome]) -> None:
-        known = self.journal.progress.failed.get(one.id, {})
+    def _told(self, group: Group, number: int, outcomes: list[Outcome]) -> None:
+        known = self.journal.progress.failed.get(group.name, {})
         self.journal.record(
             "outcome",
-            transfer=one.id,
+            transfer=group.name,
             batch=number,
             done=sum(row.ok for row in outcomes),
             failed=[[row.id, row.code, row.message] for row in outcomes if not row.ok],
             went=[row.id for row in outcomes if row.ok and row.id in known],
         )
 
-    def _by_request(self, one: Transfer, number: int, values: Mapping[str, str]) -> list[Outcome]:
+    def _by_request(self, group: Group, number: int, values: Mapping[str, str]) -> list[Outcome]:
         del number
-        listed = [{"Id": row_id, one.field: value} for row_id, value in values.items()]
-        return writing.update(self.client, one.object, listed)
+        listed = [{"Id": row_id, group.field: value} for row_id, value in values.items()]
+        return writing.update(self.client, group.object, listed)
 
-    def _by_job(self, one: Transfer, number: int, values: Mapping[str, str]) -> list[Outcome]:
-        job = writing.open_job(self.client, one.object)
-        self.journal.record("job", transfer=one.id, batch=number, job=job.id)
-        writing.upload(self.client, job.id, ["Id", one.field], values.items())
+    def _by_job(self, group: Group, number: int, values: Mapping[str, str]) -> list[Outcome]:
+        job = writing.open_job(self.client, group.object)
+        self.journal.record("job", transfer=group.name, batch=number, job=job.id)
+        writing.upload(self.client, job.id, ["Id", group.field], values.items())
         writing.start(self.client, job.id)
-        return self._finished(job.id, values)
-
-    def _finished(self, job_id: str, values: Mapping[str, str]) -> list[Outcome]:
-        writing.wait(self.client, job_id)
-        told = {row.id: row for row in writing.outcomes(self.client, job_id)}
-        # A row that no list names was not done as far as anybody can tell; it is looked for again.
+        writing.wait(self.client, job.id)
+        told = {row.id: row for row in writing.outcomes(self.client, job.id)}
+        # A row that no list names was not done as far as anybody can tell; it is tried again.
         return [
             told.get(row_id) or Outcome(row_id, False, "NOT_PROCESSED", "the job told nothing")
             for row_id in values
         ]
 
-    def _looked_after(self, one: Transfer, values: Mapping[str, str]) -> list[Outcome]:
+    def _looked_after(self, group: Group, values: Mapping[str, str]) -> list[Outcome]:
         live = {
-            str(row["Id"]): row.get(one.field)
-            for row in by_ids(self.client, one.object, [one.field], values, all_rows=True)
+            str(row["Id"]): row.get(group.field)
+            for row in by_ids(self.client, group.object, [group.field], values, all_rows=True)
         }
         return [
             Outcome(row_id, True)
@@ -208,26 +250,28 @@ class Handing:
             for row_id, value in values.items()
         ]
 
-    def _try_again(self, one: Transfer, given: Mapping[str, str] | None) -> None:
+    def _try_again(self, group: Group) -> None:
         """Rows that were locked, in smaller batches; the rest of the failures stay as they are."""
         for size in _SMALLER:
-            failed = self.journal.progress.failed.get(one.id, {})
-            locked = {row_id for row_id, (code, _) in failed.items() if code in _LOCKED}
+            failed = self.journal.progress.failed.get(group.name, {})
+            locked = {row_id for row_id, (code, _) in failed.items() if code in LOCKED}
             if not locked:
                 return
-            parent = self._parent(one.object)
-            found = sorted(
-                (
-                    (str(row["Id"]), str(row.get(parent) or "") if parent else "")
-                    for row in by_ids(
-                        self.client, one.object, [parent] if parent else [], locked, all_rows=True
-                    )
-                ),
-                key=lambda row: (row[1], row[0]),
-            )
+            found = sorted(self._again(group, locked), key=lambda row: (row.parent, row.id))
+            self._save(group, found)
             for part in chunks(found, size):
                 self.check()
-                self._batch(one, part, given=given)
+                self._batch(group, part)
+            self._restore(group)
+
+    def _again(self, group: Group, ids: Iterable[str]) -> Iterator[Row]:
+        parent = self._parent(group.object)
+        columns = [group.field, *([parent] if parent else [])]
+        for row in by_ids(self.client, group.object, columns, ids, all_rows=True):
+            row_id, holder = str(row["Id"]), str(row[group.field])
+            target = self._target(group, row_id, holder)
+            if target:
+                yield Row(row_id, holder, target, str(row.get(parent) or "") if parent else "")
 
     # ---- teams and shares ------------------------------------------------------------------------
 
@@ -236,34 +280,40 @@ class Handing:
             self._companions[name] = companies.companions(self.client, name, self.objects)
         return self._companions[name]
 
-    def _save(self, one: Transfer, number: int, ids: list[str]) -> None:
-        for companion in self._about(one.object):
-            saved = companies.save(self.client, companion, ids)
+    def _save(self, group: Group, found: Sequence[Row]) -> None:
+        if group.field != "OwnerId" or not found:
+            return
+        number = self.journal.progress.last_batch.get(group.name, 0) + 1
+        owners = sorted({row.before for row in found})
+        wanted = {row.id for row in found}
+        for companion in self._about(group.object):
+            saved = companies.save_of_owners(self.client, companion, owners, wanted)
             if saved:
                 self.journal.record(
-                    "saved", transfer=one.id, batch=number, object=companion.name, rows=saved
+                    "saved", transfer=group.name, batch=number, object=companion.name, rows=saved
                 )
 
-    def _restore(self, one: Transfer) -> None:
-        known = companies.by_name(self._about(one.object)) if one.field == "OwnerId" else {}
-        for batch, name, saved in list(companies.unrestored(self.journal, one.id)):
+    def _restore(self, group: Group) -> None:
+        if group.field != "OwnerId":
+            return
+        known = {one.name: one for one in self._about(group.object)}
+        for batch, name, saved in list(companies.unrestored(self.journal, group.name)):
             if name in known:
-                companies.restore(self.client, self.journal, known[name], one.id, batch, saved)
+                companies.restore(self.client, self.journal, known[name], group.name, batch, saved)
 
     # ---- after a kill ----------------------------------------------------------------------------
 
-    def _take_up(self, one: Transfer) -> None:
+    def _take_up(self, group: Group) -> None:
         """Settle batches that a killed run left without an outcome."""
         progress = self.journal.progress
         for (name, number), intent in sorted(progress.batches.items()):
-            if name != one.id:
+            if name != group.name:
                 continue
-            values = wanted(intent)
             job = progress.jobs.get((name, number))
             if job is not None:
                 self._settle_job(job)
-            self._told(one, number, self._looked_after(one, values))
-        self._restore(one)
+            self._told(group, number, self._looked_after(group, wanted(intent)))
+        self._restore(group)
 
     def _settle_job(self, job_id: str) -> None:
         """A job that was under way works on by itself, or never began: wait, or give it up."""
@@ -279,6 +329,4 @@ class Handing:
 
 def wanted(intent: Event) -> dict[str, str]:
     """Id → the value that a batch's intent wants it to have."""
-    if intent["to"]:
-        return dict.fromkeys(map(str, intent["rows"]), str(intent["to"]))
-    return {str(row_id): str(value) for row_id, value in intent["rows"]}
+    return {str(row): str(after) for _, after, ids in intent["moves"] for row in ids}

@@ -14,6 +14,7 @@ from typing import Any
 from sfexit.errors import DamagedAnswer, OrgRefused, OutcomeUnknown, SfexitError
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.looking import by_ids, chunks, rows, text
+from sfexit.offboarding.ownership import LOCKED
 from sfexit.offboarding.plan import Step, soql_text
 from sfexit.redaction import Secret
 from sfexit.salesforce import writing
@@ -22,6 +23,7 @@ from sfexit.salesforce.writing import Outcome
 
 DONE, OPEN, ODD = "done", "open", "odd"
 _LOOKS = 3  # how often an unknown outcome is looked after before it counts as failed
+_LOCK_TRIES, _LOCK_WAIT = 3, 2.0  # seconds
 #: Deactivations have long consequences each: few in one request.
 _FEW = {"User": 25}
 
@@ -58,6 +60,12 @@ def carry_out(
         for part in chunks(group, _FEW.get(name, writing.MOST)):
             check()
             _part(client, journal, kind, name, part)
+            for _ in range(_LOCK_TRIES):
+                locked = [one for one in part if _locked(journal, one)]
+                if not locked:
+                    break
+                client.pause(_LOCK_WAIT)
+                _part(client, journal, kind, name, locked)
 
 
 def requests(steps: Sequence[Step]) -> list[Request]:
@@ -129,6 +137,11 @@ def _part(client: Client, journal: Journal, kind: str, name: str, part: list[Ste
         outcomes = [Outcome(one.record_id, False, refusal.code, refusal.reason) for one in todo]
     for step, outcome in zip(todo, outcomes, strict=True):
         _told(journal, step, outcome)
+
+
+def _locked(journal: Journal, step: Step) -> bool:
+    told = journal.progress.steps.get(step.id)
+    return bool(told and not told["ok"] and told["code"] in LOCKED)
 
 
 def _told(journal: Journal, step: Step, outcome: Outcome, *, found: bool = False) -> None:

@@ -59,8 +59,7 @@ def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) ->
     if read.begun.get("plan") != done.digest:
         raise Blocked(f"{path} is not the journal of this plan: name the plan that it was made by")
     steps, lost = _steps(read, done)
-    transfers, people = _transfers(read, done)
-    who = {one.user_id for one in steps} | set(people.values())
+    transfers, names = _transfers(read, done)
     return Back(
         Plan(
             organization_id=done.organization_id,
@@ -73,8 +72,8 @@ def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) ->
             expires=stamp(now + timedelta(hours=VALID_HOURS)),
             purpose="undo",
             certificate=done.certificate,
-            rules={"journal": str(path), "journal_sha256": _digest(path), "people": people},
-            people=tuple(_person(one) for one in done.people if one.user_id in who),
+            rules={"journal": str(path), "journal_sha256": _digest(path), "transfers": names},
+            people=tuple(_person(one) for one in done.people),
             steps=tuple(steps),
             transfers=tuple(transfers),
         ),
@@ -82,17 +81,26 @@ def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) ->
     )
 
 
-def rows_back(plan: Plan, one: Transfer) -> dict[str, str]:
-    """Id → the value it had before, of the rows that a transfer of an undo gives back."""
+def rows_back(plan: Plan, one: Transfer) -> dict[str, tuple[str, str]]:
+    """Id → who has it now and who had it, of the rows that an undo gives back."""
     path = Path(plan.rules["journal"])
     if _digest(path) != plan.rules["journal_sha256"]:
         raise Blocked(f"{path} changed since the undo was planned: plan it again")
     read = _read(journals.read(path))
-    before: dict[str, str] = {}
-    for intent in reversed(read.batches.get(one.id, [])):  # the first value of a row counts
-        if intent["to"]:
-            before |= dict.fromkeys(map(str, intent["rows"]), str(intent["before"]))
-    return {k: v for k, v in before.items() if k not in read.refused.get(one.id, ())}
+    name = plan.rules["transfers"][one.id]
+    return _moved(read, name)
+
+
+def _moved(read: _Read, name: str) -> dict[str, tuple[str, str]]:
+    out: dict[str, tuple[str, str]] = {}
+    refused = read.refused.get(name, set())
+    for intent in read.batches.get(name, ()):
+        for before, after, ids in intent["moves"]:
+            for row in ids:
+                if row not in refused:
+                    # The first value of a row counts: it may have been tried more than once.
+                    out.setdefault(row, (after, before))
+    return out
 
 
 def _digest(path: Path) -> str:
@@ -161,20 +169,19 @@ def _place(step: Step) -> tuple[int, str]:
 
 
 def _transfers(read: _Read, done: Plan) -> tuple[list[Transfer], dict[str, str]]:
-    out, people = [], {}
-    for one in done.transfers:
-        rows = sum(len(event["rows"]) for event in read.batches.get(one.id, ()))
+    """One for each object and field, parents before children; and the names they had."""
+    orders = {(one.object, one.field): one.order for one in done.transfers}
+    out, names = [], {}
+    for number, (name, intents) in enumerate(sorted(read.batches.items())):
+        rows = len(_moved(read, name))
         if not rows:
             continue
-        # From the one who has them now to the one who had them: parents before children.
-        out.append(
-            Transfer(
-                one.id, one.to, one.object, one.field, one.user_id, "", rows, one.archived, 0, rows,
-                -one.order,
-            )
-        )  # fmt: skip
-        people[one.id] = one.user_id
-    return out, people
+        about, column = intents[0]["object"], intents[0]["field"]
+        order = -orders.get((about, column), 0)
+        one = Transfer(f"undo-{number}", "", about, column, "", "", rows, 0, 0, rows, order)
+        out.append(one)
+        names[one.id] = name
+    return out, names
 
 
 def _person(one: Person) -> Person:

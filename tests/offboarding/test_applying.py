@@ -77,7 +77,7 @@ def unexplained(place: Office, path: Path) -> list[object]:
             if event["kind"] == "create":
                 made[event["object"]] = made.get(event["object"], 0) + 1
         elif event["event"] == "intent":
-            rows = (row if isinstance(row, str) else row[0] for row in event["rows"])
+            rows = (row for move in event["moves"] for row in move[2])
             known.update((event["object"], row) for row in rows)
         elif event["event"] == "saved":
             made[event["object"]] = made.get(event["object"], 0) + len(event["rows"])
