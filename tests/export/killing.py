@@ -46,9 +46,14 @@ class Zygote:
         )
 
     def export(
-        self, rig: Rig, *, fatal: int | None = None, started: Callable[[int], None] | None = None
+        self,
+        rig: Rig,
+        *,
+        fatal: int | None = None,
+        started: Callable[[int], None] | None = None,
+        refresh: bool = False,
     ) -> dict[str, Any]:
-        """Export `rig` in a new process; `started` is told its process id."""
+        """Export or refresh `rig` in a new process; `started` is told its process id."""
         assert self._process.stdin is not None and self._process.stdout is not None
         request = {
             "environment": rig.environment,
@@ -56,6 +61,7 @@ class Zygote:
             "key": str(rig.folder / "key"),
             "bulk_from": BULK_FROM,
             "fatal": fatal,
+            "refresh": refresh,
         }
         self._process.stdin.write(json.dumps(request) + "\n")
         self._process.stdin.flush()
@@ -192,7 +198,7 @@ def storm(
 def _until_sealed(rig: Rig, random: Random, told: Storm, kills: int, zygote: Zygote) -> None:
     for _ in range(400):
         told.runs += 1
-        answer = zygote.export(rig, started=_killer(rig, random) if told.kills < kills else None)
+        answer = zygote.export(rig, started=killer(rig, random) if told.kills < kills else None)
         wrong, unrecorded = work_problems(rig.root)
         told.violations += wrong
         if answer["status"] == -signal.SIGKILL:
@@ -214,7 +220,8 @@ def _until_sealed(rig: Rig, random: Random, told: Storm, kills: int, zygote: Zyg
     told.violations.append("400 runs did not seal the archive")
 
 
-def _killer(rig: Rig, random: Random) -> Callable[[int], None]:
+def killer(rig: Rig, random: Random) -> Callable[[int], None]:
+    """Kills the process at some instant soon."""
     calls, delay = random.randrange(1, 70), random.uniform(0, 0.02)
 
     def started(pid: int) -> None:

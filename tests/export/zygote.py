@@ -79,6 +79,12 @@ class DeadlyDisk(Disk):
             self._pass()
             super().remove(path)
 
+    def link(self, source: Path, final: Path) -> bool:
+        self._pass()
+        linked = super().link(source, final)
+        self._pass()
+        return linked
+
     def move(self, path: Path, target: Path) -> None:
         self._pass()
         super().move(path, target)
@@ -101,7 +107,8 @@ def run(request: dict[str, Any]) -> dict[str, Any]:
                 key=lambda: signing.load_or_create(Path(request["key"])),
                 disk=disk,
                 progress=SILENT,
-                tuning=Tuning(bulk_from_rows=request["bulk_from"]),
+                tuning=Tuning(bulk_from_rows=request["bulk_from"], scan_from_bytes=1),
+                refresh=request["refresh"],
             )
     except SfexitError as error:
         return {"error": type(error).__name__, "message": error.message, "steps": disk.steps}
