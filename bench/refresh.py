@@ -108,9 +108,8 @@ def main() -> None:
             show("whole", whole)
             for what in ("calls", "bytes", "cpu", "wall", "mb"):
                 print(f"  refresh / whole, {what}: {told[what] / whole[what]:.2f}")
-            print(
-                f"  disk of the second bag: {grown:,.1f} MB, a whole: {disk_mb(folder / 'whole'):,.1f}"
-            )
+            whole_mb = disk_mb(folder / "whole")
+            print(f"  disk of the second bag: {grown:,.1f} MB, of a whole one: {whole_mb:,.1f} MB")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -121,7 +120,8 @@ def show(name: str, told: dict[str, Any]) -> None:
     """One line."""
     print(
         f"{name:8} {told['rows']:>10,} rows  {told['calls']:>4} calls  "
-        f"{told['bytes'] / 1e6:8.1f} MB of rows  {told['cpu']:6.1f} s CPU  {told['wall']:6.1f} s  {told['mb']:5.0f} MB  "
+        f"{told['bytes'] / 1e6:8.1f} MB of rows  {told['cpu']:6.1f} s CPU  "
+        f"{told['wall']:6.1f} s  {told['mb']:5.0f} MB  "
         f"exit {told['exit']}",
         flush=True,
     )

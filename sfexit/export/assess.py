@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 from sfexit import preflight
+from sfexit.archive import bagit, home
+from sfexit.archive.layout import HomeLayout
 from sfexit.catalog import ObjectEntry
-from sfexit.errors import DamagedAnswer, OrgRefused, Transient
+from sfexit.errors import DamagedAnswer, OrgRefused, SfexitError, Transient
 from sfexit.export.estimate import FILE_OBJECTS, Estimate, estimate, measure
 from sfexit.export.plan import Selection
+from sfexit.export.refresh.unchanged import Unchanged, remembered
 from sfexit.preflight import elsewhere
 from sfexit.preflight.elsewhere import Sign
 from sfexit.preflight.looking import DESCRIBED, record_counts
@@ -43,6 +47,7 @@ class Assessment:
     place: Path
     free_bytes: int | None
     contract_end: date | None = None
+    unchanged: Unchanged | None = None  # since when the org is what the archive in `place` holds
 
     @property
     def days_left(self) -> int | None:
@@ -125,7 +130,19 @@ def assess(
         place=place,
         free_bytes=_free(place),
         contract_end=contract_end,
+        unchanged=_unchanged(place, identity.organization_id),
     )
+
+
+def _unchanged(place: Path, organization_id: str) -> Unchanged | None:
+    """What the last refresh of this home said, if it found nothing since its newest bag."""
+    with suppress(SfexitError):
+        if home.home_org(place) == organization_id:
+            found = HomeLayout(place)
+            generations = found.generations()
+            if generations:
+                return remembered(found, bagit.root_digest(found.bag(generations[-1])))
+    return None
 
 
 def _free(place: Path) -> int | None:

@@ -154,6 +154,7 @@ def document(told: Assessment) -> dict[str, Any]:
         "contract_end": told.contract_end.isoformat() if told.contract_end else None,
         "days_left": told.days_left,
         "in_time": told.in_time,
+        "unchanged": asdict(told.unchanged) if told.unchanged else None,
         "disk": {
             "place": str(told.place),
             "needed_bytes": cost.disk_bytes,
@@ -212,6 +213,11 @@ def headline(told: Assessment) -> str:
     return "CLEAR: this user sees everything that was checked."
 
 
+def moment_of(moment: str) -> str:
+    """A moment of a document as people read it: `2026-11-22 01:02 UTC`."""
+    return f"{moment[:10]} {moment[11:16]} UTC" if len(moment) >= 16 else moment or "then"
+
+
 def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     """The numbers with their names; each says where it comes from."""
     cost = told.estimate
@@ -220,6 +226,13 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     kind = printable(str(organization.get("OrganizationType") or ""), 40)
     yield "Org", f"{name} ({told.organization_id}){', ' + kind if kind else ''}"
     yield "User", f"{printable(told.username, 80) or 'unknown'}, API {told.api_version}"
+    if told.unchanged is not None:
+        same = told.unchanged
+        yield (
+            "Archive",
+            f"{same.generation:04d} holds what the org held when it was last compared, "
+            f"{moment_of(same.looked)}: unchanged since {moment_of(same.since)}",
+        )
     outcomes = Counter(one.outcome for one in cost.objects)
     routes = Counter(one.route for one in cost.objects if one.outcome == "read")
     parts = [f"{outcomes[word]:,} {_WORDS[word]}" for word in _WORDS if outcomes[word]]

@@ -14,7 +14,7 @@ from sfexit.export.result import ExportResult, Refreshed
 from sfexit.preflight import BlindSpot, Sight, annotate
 from sfexit.preflight.sight import HELD, UNKNOWN
 from sfexit.redaction import printable
-from sfexit.reports.assess import Group, groups
+from sfexit.reports.assess import Group, groups, moment_of
 
 SCHEMA = "sfexit-export/1"
 _SHOWN = 12  # lines of one kind on a screen; the ledger has all
@@ -139,7 +139,7 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
     refreshed = result.refreshed
     if refreshed is not None and refreshed.unchanged:
         yield (
-            f"UNCHANGED: since {_day(refreshed.since)} the org is what archive "
+            f"UNCHANGED: since {moment_of(refreshed.since)} the org is what archive "
             f"{refreshed.generation:04d} holds. No new archive was made."
         )
         if refreshed.traces:
@@ -220,11 +220,6 @@ def _differences(told: Refreshed, width: int) -> Iterator[str]:
     if len(ordered) > _SHOWN:
         more = len(ordered) - _SHOWN
         yield f"   and {more:,} more objects: see data/evidence/wire in the archive"
-
-
-def _day(moment: str) -> str:
-    """`2026-11-22 01:02 UTC`."""
-    return f"{moment[:10]} {moment[11:16]} UTC" if len(moment) >= 16 else moment or "then"
 
 
 def _unseen(spots: Sequence[BlindSpot], width: int) -> Iterator[str]:

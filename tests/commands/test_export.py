@@ -188,6 +188,7 @@ def test_refresh(sfexit: Sfexit, company: Company, home: Path) -> None:
     told = json.loads(quiet.out)
     assert told["refresh"]["unchanged"] is True
     assert told["bag"]["generation"] == 1
+    assert "unchanged since" in " ".join(sfexit("assess", home).err.split())
     company.org.update_rows("Contact", [1])
     company.org.purge_rows("Contact", [2])
     changed = sfexit("export", home, "--refresh", "--json")

@@ -16,6 +16,7 @@ from sfexit.catalog import ObjectEntry
 from sfexit.export.assess import Assessment
 from sfexit.export.estimate import FileCost, Measured, estimate
 from sfexit.export.plan import Selection
+from sfexit.export.refresh.unchanged import Unchanged
 from sfexit.preflight import BlindSpot, Permission, Sight
 from sfexit.preflight.elsewhere import Evidence, signs
 from sfexit.reports import assess as report
@@ -156,7 +157,8 @@ def test_document() -> None:
         "rows_known", "csv_bytes", "wire_bytes", "sampled_rows", "files", "file_bytes",
         "calls_needed", "quotas", "api_budget", "line_mbit", "line_is_assumed", "days_by_limit",
         "days", "bottleneck",
-        "quota_table", "contract_end", "days_left", "in_time", "disk", "elsewhere", "notes",
+        "quota_table", "contract_end", "days_left", "in_time", "unchanged", "disk",
+        "elsewhere", "notes",
     }  # fmt: skip
     assert told["taken_at"] == "2026-11-22T04:05:00Z"
     assert told["sight"]["schema"] == "sfexit-sight/1"
@@ -228,3 +230,14 @@ def test_days() -> None:
     told = [report._days(days) for days in (0.00001, 0.02, 0.5, 1.99, 13.33)]
     assert told == ["1 minutes", "29 minutes", "12.0 hours", "47.8 hours", "13.3 days"]
     assert not [one for one in told if re.search(r"\d{4}", one)]
+
+
+def test_since_when_the_org_is_unchanged() -> None:
+    same = Unchanged("ab" * 32, 2, "2026-11-22T01:02:03Z", "2026-12-01T08:00:00Z")
+    told = made(unchanged=same)
+    text = " ".join("\n".join(report.summary(told)).split())
+    assert (
+        "Archive 0002 holds what the org held when it was last compared, 2026-12-01 08:00 UTC: "
+        "unchanged since 2026-11-22 01:02 UTC"
+    ) in text
+    assert report.document(told)["unchanged"]["generation"] == 2
