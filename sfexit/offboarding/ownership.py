@@ -27,8 +27,9 @@ CANARY = 10  # rows of an object that go first: what refuses them would refuse a
 JOB_FROM = 2_000  # rows from which an ingest job needs fewer calls
 _SMALLER = (50, 10, 1)  # batches for rows that could not be locked
 LOCKED = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "NOT_PROCESSED", "NOT_DONE"})
-#: Activities older than a year are archived: only queryAll shows them, and they can be changed.
-ARCHIVED = frozenset({"Task", "Event"})
+#: Activities older than a year, and archived files: only queryAll shows them, and they can be
+#: changed.
+ARCHIVED = frozenset({"Task", "Event", "ContentDocument"})
 _PARENTS = ("AccountId", "WhatId", "ParentId", "OpportunityId", "CaseId")
 
 

@@ -43,7 +43,7 @@ def permission_objects() -> list[SObject]:
         make(
             "PermissionSetAssignment",
             "0Pa",
-            "PermissionSetId ref(PermissionSet) required\nAssigneeId ref(User) required\n"
+            "PermissionSetId ref(PermissionSet)\nAssigneeId ref(User) required\n"
             "PermissionSetGroupId string(18)\nIsActive boolean\nExpirationDate datetime\n"
             "SystemModstamp datetime",
             system="none",

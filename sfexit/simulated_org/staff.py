@@ -197,7 +197,8 @@ class _Hiring:
             }
         if kind == "portal":
             row |= {
-                "UserType": "PowerCustomerSuccess",
+                # the first one can own records, high-volume users cannot
+                "UserType": ("CspLitePortal", "PowerCustomerSuccess")[n == self.who.portal[0]],
                 "ContactId": self.id("Contact", n),
                 "AccountId": self.id("Account", n),
                 "IsPortalEnabled": "true",

@@ -149,7 +149,8 @@ class StaffRules:
 
     def _assignment(self, deed: Deed) -> None:
         self._needs_manage_users(deed)
-        sets = deed.new("PermissionSetId")
+        made = deed.action == "create"
+        sets = deed.values.get("PermissionSetId") if made else deed.old("PermissionSetId")
         if self.get(sets, "IsOwnedByProfile") == "true":
             raise Refused(
                 "INSUFFICIENT_ACCESS_ON_CROSS_REFERENCE_ENTITY",
@@ -158,6 +159,15 @@ class StaffRules:
         if deed.action != "create":
             return
         deed.values["IsActive"] = "true"
+        if deed.values.get("PermissionSetGroupId"):
+            # A group is assigned by itself; the org adds the set that the group comes to.
+            deed.values["PermissionSetId"] = sets = self._of_group()
+        if not sets:
+            raise Refused(
+                "REQUIRED_FIELD_MISSING",
+                "Required fields are missing: [PermissionSetId]",
+                ["PermissionSetId"],
+            )
         user = deed.values.get("AssigneeId")
         licence = self.get(sets, "LicenseId")
         if licence is None:
@@ -170,6 +180,10 @@ class StaffRules:
                 "Assignment requires a permission set license, which an inactive user cannot get",
                 ["PermissionSetId"],
             )
+
+    def _of_group(self) -> str | None:
+        found = next(self.rows("PermissionSet", Type="Group"), None)
+        return self.table("PermissionSet").ids.at(found) if found is not None else None
 
     def _licence_assignment(self, deed: Deed) -> None:
         self._needs_manage_users(deed)
@@ -231,7 +245,7 @@ class StaffRules:
                 f"operation performed with inactive user [{owner}] as owner of "
                 f"{deed.object.lower()}",
             )
-        if self.get(owner, "UserType") not in ("Standard",):
+        if self.get(owner, "UserType") not in ("Standard", "PowerCustomerSuccess"):
             raise Refused(
                 "TRANSFER_REQUIRES_READ", "The new owner must have read permission", ["OwnerId"]
             )
