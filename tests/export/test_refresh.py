@@ -26,6 +26,7 @@ from rig import (
 
 from sfexit.archive import bagit, layout
 from sfexit.errors import ArchiveProblem, Interrupted
+from sfexit.export.recover import recover
 from sfexit.export.result import ExportResult
 from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.schema import make
@@ -435,3 +436,20 @@ def test_files_are_linked_and_new_versions_fetched(make_rig: Callable[..., Rig])
     again = go(rig, refresh=True)
     assert again.refreshed is not None and again.refreshed.unchanged
     assert again.files_fetched == 0
+
+
+def test_a_refresh_whose_index_is_lost_is_recovered(rig: Rig, clock: Clock) -> None:
+    go(rig)
+    later(clock)
+    some = Random(9)
+    for deed in DEEDS.values():
+        deed(rig, some)
+    stop = threading.Event()
+    rig.org.after_calls(34, stop.set)
+    with pytest.raises(Interrupted):
+        go(rig, refresh=True, stop=stop)
+    (rig.root / "work" / layout.WORK_STATE).unlink()
+    recover(rig.root)
+    result = go(rig)
+    assert_is_the_org(rig, result)
+    assert result.refreshed is not None and result.refreshed.total
