@@ -33,6 +33,10 @@ COMMANDS = {
         "sfexit.commands.contract",
         "Know the contract's deadlines and what leaving costs.",
     ),
+    "billing": (
+        "sfexit.commands.billing",
+        "Check bills against the contract, line by line.",
+    ),
     "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
     "simulate": ("sfexit.commands.simulate", "Run the built-in simulated org on its own."),
     "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),
