@@ -157,7 +157,7 @@ def random_org(seed: int, folder: Path) -> LiveRig:
     chance = random.Random(seed)
     names = chance.sample(SOMETIMES, chance.randint(3, 9))
     views = chance.sample(NO_DATA, chance.randint(1, 4))
-    objects = chosen(*names, *views)
+    objects = chosen("Account", *names, *views)
     for number, system in enumerate(chance.sample(("full", "nodelete", "history", "plain"), 3)):
         kind = "nodelete" if system == "plain" else system
         one = custom(f"Thing{number}__c", f"a0{number}", system=kind, rows=chance.randint(0, 180))
