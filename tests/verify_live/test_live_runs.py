@@ -233,17 +233,15 @@ def test_the_quota_guard_pauses(make_rig: Made) -> None:
 @pytest.mark.parametrize(
     ("kind", "endpoint"),
     [
-        ("status", "composite"), ("gzip_short", "composite"), ("drop_row", "queryall"),
-        ("status", "queryall"), ("lose_locator", "query.more"), ("session_expired", "composite"),
+        ("status", "composite"), ("gzip_short", "composite"), ("bit_flip", "composite"),
+        ("status", "queryall"), ("drop_rows", "query.more"), ("locator_lost", "query.more"),
+        ("short_done", "query.more"), ("session_expired", "composite"),
     ],
 )  # fmt: skip
 def test_faults_on_the_wire_change_nothing(kind: str, endpoint: str, make_rig: Made) -> None:
     rig = make_rig(extra=[custom("Thing__c", "a01", rows=90)])
     rig.export()
-    try:
-        rig.server.fail(kind, endpoint, nth=2)
-    except ValueError:
-        pytest.skip(f"the org knows no fault {kind}")
+    rig.server.fail(kind, endpoint, nth=2)
     if kind == "session_expired":
         with pytest.raises(Exception, match="session"):
             rig.look()
@@ -498,3 +496,24 @@ def test_hostile_zips_are_refused(what: str, make_rig: Made, tmp_path: Path) -> 
         rig.look(weekly=folder)
     assert "Traceback" not in told.value.message
     assert not (tmp_path.parent / "Account.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("kind", "endpoint"),
+    [
+        ("drop_rows", "bulk.results"), ("extra_rows", "bulk.results"),
+        ("open_quote", "bulk.results"), ("gzip_short", "bulk.results"),
+        ("swap_columns", "bulk.results"), ("job_failed", "bulk.poll"),
+        ("locator_loop", "bulk.results"), ("total_mismatch", "bulk.poll"),
+    ],
+)  # fmt: skip
+def test_faults_of_query_jobs_change_nothing(
+    kind: str, endpoint: str, make_rig: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "REST_ROWS", 50)
+    rig = make_rig(extra=[custom("Thing__c", "a01", rows=90)])
+    rig.export()
+    rig.server.fail(kind, endpoint, nth=1)
+    judged = rig.judge()
+    assert kind in {one.kind for one in rig.plan.fired}
+    assert judged.verdict is Verdict.SAFE, [one.found for one in judged.findings]
