@@ -23,6 +23,8 @@ from sfexit.errors import Blocked, SessionLost
 if TYPE_CHECKING:
     from sfexit.export.result import ExportResult
     from sfexit.simulated_org import SimulatedOrg
+    from sfexit.verify.verdict import Waiver
+    from sfexit.verify.whole import Whole
 
 _MARK = ".made-by-sfexit-demo"
 _ROWS = 12_000
@@ -52,11 +54,11 @@ def command(home: Path, rows: int) -> int:
     """
     began = time.monotonic()
     _make_room(home)
-    result = _rehearse(home, rows)
+    result, right = _rehearse(home, rows)
     assert result.bag is not None
     _say("")
-    _say(f"4. Programs that know nothing of sfexit check {result.bag.path}")
-    failed = False
+    _say(f"5. Programs that know nothing of sfexit check {result.bag.path}")
+    failed = not right
     for check in _checks(result.bag.path.resolve()):
         _say(f"   {check.verdict:<9} {check.name:<24} {check.told}")
         failed = failed or check.verdict == "FAILED"
@@ -77,7 +79,8 @@ def _make_room(home: Path) -> None:
     (home / _MARK).write_text("`sfexit demo` may replace this folder.\n", "utf-8")
 
 
-def _rehearse(home: Path, rows: int) -> ExportResult:
+def _rehearse(home: Path, rows: int) -> tuple[ExportResult, bool]:
+    """Export, and compare with the org; whether the verdicts were right."""
     from sfexit.reports import export as report
     from sfexit.simulated_org import Fault, FaultPlan, SimulatedOrg, serve
 
@@ -104,9 +107,50 @@ def _rehearse(home: Path, rows: int) -> ExportResult:
             _say("")
             _say("3. The same command again, with a new token: it goes on where it was")
             result = _export(home, server.url, org)
-    for line in report.summary(result):
+        for line in report.summary(result):
+            _say(f"   {line}" if line else "")
+        _say("")
+        return result, _may_we_cancel(home, server.url, org)
+
+
+def _may_we_cancel(home: Path, url: str, org: SimulatedOrg) -> bool:
+    """Verify against the org, before and after somebody works in it. True when both answers are
+    right."""
+    from sfexit.reports import live as report
+    from sfexit.verify.verdict import Waiver
+
+    _say(f"4. sfexit verify-backup {home}: may this company cancel?")
+    first = _verified(home, url, org, ())
+    # What nobody can export, such as rows that live in another system, a person must accept.
+    waivers = tuple(
+        Waiver(one.key, one.remedy, "the administrator of this demo", one.count)
+        for one in first.judgement.findings
+        if one.code == "object-left-out"
+    )
+    if waivers:
+        _say(f"   {report.headline(first)}")
+        for one in waivers:
+            _say(f"   accepted by {one.person}: {one.finding} ({one.reason})")
+    whole = _verified(home, url, org, waivers) if waivers else first
+    for line in report.summary(whole):
         _say(f"   {line}" if line else "")
-    return result
+    _say(f"   {report.headline(whole)}")
+    _say("")
+    _say("   Somebody edits one account, and it is asked once more:")
+    org.update_rows("Account", [5])
+    after = _verified(home, url, org, waivers)
+    _say(f"   {report.headline(after)}")
+    return whole.judgement.verdict == "SAFE" and after.judgement.verdict == "NOT SAFE"
+
+
+def _verified(home: Path, url: str, org: SimulatedOrg, waivers: tuple[Waiver, ...]) -> Whole:
+    from sfexit.salesforce.client import Client
+    from sfexit.salesforce.login import credential_from_environment
+    from sfexit.verify.whole import verify
+
+    told = {"SFEXIT_INSTANCE_URL": url, "SFEXIT_ACCESS_TOKEN": org.new_session()}
+    with Client(credential_from_environment(told)) as client:
+        return verify(client, home, waivers=waivers)
 
 
 def _export(home: Path, url: str, org: SimulatedOrg) -> ExportResult:
@@ -194,7 +238,7 @@ def _verify(home: Path, result: ExportResult) -> bool:
     from sfexit.verify.offline import Options, verify_offline
 
     assert result.bag is not None
-    _say(f"5. sfexit verify-backup {home} --offline --deep --expect-key {result.bag.fingerprint}")
+    _say(f"6. sfexit verify-backup {home} --offline --deep --expect-key {result.bag.fingerprint}")
     options = Options(level=Level.DEEP, expect_key=result.bag.fingerprint)
     whole = verify_offline(home, options)
     for line in report.summary(whole):
@@ -219,7 +263,7 @@ def _verify(home: Path, result: ExportResult) -> bool:
 def _next_steps(result: ExportResult) -> None:
     assert result.bag is not None
     bag = result.bag.path
-    _say("6. Look around")
+    _say("7. Look around")
     _say(f"   {bag / 'data/README.txt'}          how to read the archive in ten years")
     _say(f"   {bag / 'data/ledger.csv'}          what became of every object")
     _say(f"   {bag / 'data/records'}             the rows; any page opens in Excel once unzipped")

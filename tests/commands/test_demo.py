@@ -22,12 +22,14 @@ def test_demo(
     ran = sfexit("demo", "--rows", "1000", SFEXIT_INSTANCE_URL="", SFEXIT_ACCESS_TOKEN="")
     assert ran.code == 0, ran.err
     assert ran.out == ""
-    for step in "123456":
+    for step in "1234567":
         assert f"\n{step}. " in "\n" + ran.err
     assert "Stopped, as staged for this demo" in ran.err
     assert "FAILED" not in ran.err
+    asked = ran.err.partition("\n4. ")[2].partition("\n5. ")[0]
+    assert asked.index("   SAFE with 1 waiver") < asked.index("   NOT SAFE with 1 waiver: the org")
     assert "ok        data/tools/verify.py" in ran.err
-    verified = ran.err.partition("\n5. ")[2]
+    verified = ran.err.partition("\n6. ")[2]
     assert (
         verified.index("   INTACT\n")
         < verified.index("file-altered")
