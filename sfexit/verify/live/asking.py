@@ -52,11 +52,19 @@ class Way:
         return f"{what} by {'query job' if self.by_job else 'REST'}{spans}"
 
 
-def way(one: Archived, shape: Shape, created: Sequence[str] = (), *, full: bool = False) -> Way:
+def way(
+    one: Archived,
+    shape: Shape,
+    created: Sequence[str] = (),
+    *,
+    full: bool = False,
+    in_pieces: bool = False,
+) -> Way:
     """How to ask for the rows of `shape`.
 
     `created`: CreatedDate values of some rows of the archive, by which the spans are cut. `full`:
-    compare every value of every row, by the other road than the export's.
+    compare every value of every row, by the other road than the export's. `in_pieces`: the org
+    gives the object only piece by piece, and mostly not by id, so values are compared here too.
     """
     both = [name for name in one.columns if shape.has(name)] or list(shape.fields)
     has_id = "Id" in both
@@ -68,7 +76,7 @@ def way(one: Archived, shape: Shape, created: Sequence[str] = (), *, full: bool 
         if name not in canonical.OF_THE_READER
         and not canonical.depends_on_the_moment(shape.fields[name])
     )
-    by_content = full or not has_id or (not moving and one.rows <= CONTENT_ROWS)
+    by_content = full or not has_id or ((in_pieces or not moving) and one.rows <= CONTENT_ROWS)
     content = comparable if by_content else ()
     columns = ["Id"] if has_id else []
     if content:
@@ -83,8 +91,8 @@ def way(one: Archived, shape: Shape, created: Sequence[str] = (), *, full: bool 
         stamp="" if content else stamp,
         fixed=not moving,
         content=content,
-        by_job=by_job,
-        spans=spans(shape, one.rows, created) if by_job else ("",),
+        by_job=by_job and not in_pieces,
+        spans=spans(shape, one.rows, created) if by_job and not in_pieces else ("",),
         has_id=has_id,
     )
 
