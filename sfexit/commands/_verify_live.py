@@ -152,7 +152,11 @@ def _repair(
     stop: threading.Event,
     say: Callable[[str], object],
 ) -> None:
-    """The next archive of the home, in which what failed was fetched again."""
+    """The next archive of the home, in which what failed was fetched again.
+
+    Records that are missing, extra or stale are brought by a refresh, which fetches those and takes
+    the rest over; for altered values everything is read anew.
+    """
     from sfexit.archive import signing
     from sfexit.export.plan import Selection
     from sfexit.export.run import export
@@ -164,7 +168,9 @@ def _repair(
         home,
         key=lambda: signing.load_or_create(config_folder(os.environ)),
         selection=Selection(frozenset(settings.objects), frozenset(settings.exclude)),
-        anew=True,
+        # What comparing ids and stamps does not show, a refresh would take over as it is.
+        anew=bool(whole.altered),
+        refresh=not whole.altered,
         progress=watch,
         stop=stop,
     )

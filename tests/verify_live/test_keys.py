@@ -32,7 +32,7 @@ def key_set(
     return made
 
 
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 @given(org=ROWS, bag=ROWS, order=st.lists(st.integers(0, 99), max_size=60))
 def test_differences_are_those_of_two_mappings(
     org: dict[bytes, tuple[bool, int]],
@@ -53,7 +53,7 @@ def test_differences_are_those_of_two_mappings(
     assert list(tmp_path.iterdir()) == []
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(org=ROWS, again=st.lists(st.integers(0, 59), max_size=30))
 def test_what_came_twice_counts_once_where_that_may_be(
     org: dict[bytes, tuple[bool, int]], again: list[int], tmp_path: Path
