@@ -21,15 +21,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sfexit.offboarding.hazard_kinds import FLAGS
-from sfexit.offboarding.successors import Rules
-from sfexit.offboarding.wanted import Leaver, Wanted
-
 from sfexit.offboarding import applying, planning, undoing
 from sfexit.offboarding import journal as journals
 from sfexit.offboarding.applying import Applied, Caps
+from sfexit.offboarding.hazard_kinds import FLAGS
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.plan import Plan
+from sfexit.offboarding.successors import Rules
+from sfexit.offboarding.wanted import Leaver, Wanted
 from sfexit.redaction import Secret
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.login import GivenToken

@@ -17,6 +17,7 @@ HOME_MARK = "sfexit-home.json"
 UNCHANGED = "unchanged.json"
 
 BAGS = "bags"
+OFFBOARDING = "offboarding"  # plans and their journals
 WORK = "work"
 WORK_BAG = "bag"
 WORK_HOME = "home.json"

@@ -29,6 +29,10 @@ COMMANDS = {
         "sfexit.commands.materialize",
         "Lay out the files of an archive as a tree with readable names.",
     ),
+    "offboard-users": (
+        "sfexit.commands.offboard_users",
+        "Take users off: see first what they hold and own, and what stands in the way.",
+    ),
     "contract": (
         "sfexit.commands.contract",
         "Know the contract's deadlines and what leaving costs.",
