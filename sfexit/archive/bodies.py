@@ -1,7 +1,8 @@
 """The bytes of files in a bag: written, made durable together, journaled and read back.
 
-A body is written under a temporary name, flushed, and given its final name; then the folders of
-all that were finished meanwhile are flushed at once, and one line of the journal tells of them.
+A body is written under a temporary name, flushed, and given its final name; then all that were
+finished meanwhile are read again, their folders are flushed, and one line of the journal tells of
+them.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import sqlite3
+import stat
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +49,7 @@ class BodyWriter:
         self._disk = disk
         self._part = final.with_name(final.name + layout.PART_SUFFIX)
         self._handle: Handle | None = None
+        self._there = False  # a file under the temporary name that is ours to remove
         self.size = 0
         self.etag = ""  # of the answer that the bytes came from
         self._sha256 = hashlib.sha256()
@@ -64,7 +68,7 @@ class BodyWriter:
     def restart(self) -> None:
         """Forget what was taken."""
         self._let_go()
-        self._disk.remove(self._part)
+        self._forget_part()
         self.size = 0
         self.etag = ""
         self._sha256 = hashlib.sha256()
@@ -75,6 +79,7 @@ class BodyWriter:
         try:
             found = self._part.stat().st_size if not self._part.is_symlink() else 0
             if found >= at_least:
+                self._there = True
                 with self._part.open("rb") as handle:
                     while piece := handle.read(_READ_BYTES):
                         self._look(piece)
@@ -90,7 +95,8 @@ class BodyWriter:
                 self._handle = self._disk.append(self._part)
             else:
                 self._disk.make_folder(self._part.parent)
-                self._disk.remove(self._part)
+                self._disk.remove(self._part)  # of a run that was killed
+                self._there = True
                 self._handle = self._disk.create(self._part)
         self._disk.write(self._handle, piece)
         self._look(piece)
@@ -108,13 +114,19 @@ class BodyWriter:
         self._disk.sync(self._handle)
         self._let_go()
         self._disk.rename(self._part, final)
+        self._there = False
 
     def leave(self, *, keep: bool) -> None:
         """End without publishing; `keep` what came for another run to go on with."""
         self._let_go()
         if not keep:
             with contextlib.suppress(DiskTrouble, Transient):
-                self._disk.remove(self._part)
+                self._forget_part()
+
+    def _forget_part(self) -> None:
+        if self._there:
+            self._disk.remove(self._part)
+            self._there = False
 
     def _let_go(self) -> None:
         if self._handle is not None:
@@ -122,13 +134,20 @@ class BodyWriter:
             self._handle = None
 
 
-def make_durable(disk: Disk, journal: Journal, bag: Path, bodies: Iterable[StoredBody]) -> None:
-    """Flush the folders of published bodies, then journal them: one flush for all of a folder."""
+def make_durable(
+    disk: Disk,
+    journal: Journal,
+    bag: Path,
+    bodies: Iterable[StoredBody],
+    pool: ThreadPoolExecutor,
+) -> None:
+    """Flush the folders of published bodies, some at once, then journal them: one flush for all
+    of a folder."""
     listed = list(bodies)
     if not listed:
         return
-    for folder in sorted({Path(one.path).parent.as_posix() for one in listed}):
-        disk.sync_folder(layout.within(bag, folder))
+    folders = {layout.within(bag, one.path.rpartition("/")[0]) for one in listed}
+    list(pool.map(disk.sync_folder, sorted(folders)))
     items = [[one.object, one.key, one.extension, one.bytes, one.sha256] for one in listed]
     journal.record("bodies", items=items)
 
@@ -149,6 +168,18 @@ def digests(path: Path) -> tuple[int, str, str] | None:
     except OSError as error:
         raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
     return size, sha256.hexdigest(), md5.hexdigest()
+
+
+def is_there(bag: Path, body: StoredBody) -> bool:
+    """True when there is a file of the right size. Raises DiskTrouble."""
+    path = layout.within(bag, body.path)
+    try:
+        told = path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
+    return stat.S_ISREG(told.st_mode) and told.st_size == body.bytes
 
 
 def is_as_written(bag: Path, body: StoredBody) -> bool:

@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 FORMAT = "sfexit-archive/1"
 WORK_SCHEMA = "sfexit-work/1"
@@ -144,11 +144,11 @@ def differences_path(safe_name: str) -> str:
 
 def within(root: Path, relative: str) -> Path:
     """`root`/`relative`, sure to lie below `root`. Raises ValueError for anything else."""
-    pure = PurePosixPath(relative)
-    odd = "\\" in relative or "\0" in relative
-    if odd or not pure.parts or pure.is_absolute() or ".." in pure.parts:
+    parts = [part for part in relative.split("/") if part not in ("", ".")]
+    odd = "\\" in relative or "\0" in relative or relative.startswith("/")
+    if odd or not parts or ".." in parts:
         raise ValueError(f"not a path inside the archive: {relative!r}")
-    return root.joinpath(*pure.parts)
+    return root.joinpath(*parts)
 
 
 def id_suffix(id15: str) -> str:

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from requests.structures import CaseInsensitiveDict
 from urllib3.util import ssl_match_hostname
 
@@ -35,6 +36,8 @@ DEFAULT_TIMEOUTS = (10.0, 120.0)  # seconds to connect; seconds between two arri
 PIECE_BYTES = 64 * 1024
 RATE_WINDOW_SECONDS = 60.0
 MINIMUM_BYTES_PER_SECOND = 500.0  # 8 streams over a 64 kbit/s line would still pass
+
+_PLAIN_URL = re.compile(r"https?://[a-z0-9.-]+(:\d+)?/[A-Za-z0-9/_.-]+")
 
 NETWORK_FAULTS: tuple[type[Exception], ...] = (
     requests.RequestException,
@@ -106,7 +109,7 @@ def transmit(
     Proxies come from the environment, except on the loopback, where a proxy would only be shown
     the session. Certificates are always checked.
     """
-    prepared = session.prepare_request(request)
+    prepared = _prepared(session, request)
     verify: bool | str = True if ca_bundle is None else ca_bundle
     if origin.loopback:
         proxies: Any = {}
@@ -114,13 +117,24 @@ def transmit(
         settings = session.merge_environment_settings(prepared.url or "", {}, True, verify, None)
         proxies, verify = settings["proxies"], settings["verify"] or True
         _check_proxy(requests.utils.select_proxy(prepared.url or "", proxies))
-    return session.send(
-        prepared,
-        stream=True,
-        allow_redirects=False,
-        verify=verify,
-        proxies=proxies,
-    )
+    # The adapter itself: what a session adds (redirects, hooks, cookies) is not wanted.
+    adapter = session.get_adapter(prepared.url or "")
+    return adapter.send(prepared, stream=True, verify=verify, proxies=proxies)
+
+
+def _prepared(session: requests.Session, request: requests.Request) -> requests.PreparedRequest:
+    """The request as it goes on the wire.
+
+    One for a file is a plain address and a few headers; preparing it in general, with cookies,
+    form data and escapes, takes longer than many a file does.
+    """
+    plain = request.method == "GET" and not request.data and _PLAIN_URL.fullmatch(request.url or "")
+    if not plain or not isinstance(request.auth, AuthBase):
+        return session.prepare_request(request)
+    prepared = requests.PreparedRequest()
+    prepared.method, prepared.url = request.method, request.url
+    prepared.headers = CaseInsensitiveDict({**session.headers, **(request.headers or {})})
+    return request.auth(prepared)
 
 
 def _check_proxy(address: str | None) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sfexit.archive import layout
 from sfexit.archive.bodies import BodyWriter, StoredBody, digests
@@ -25,7 +27,8 @@ FAULT, SIZE, MD5, LEFT_OUT = "fault", "size", "md5", "left_out"
 @dataclass(frozen=True)
 class Outcome:
     """What became of one body: it is stored, or `kind` and `reason` say why not, or both: it is
-    stored and yet not what its row says. `bytes` and `md5` are what came."""
+    stored and yet not what its row says. `bytes` and `md5` are what came. `read`: the stored file
+    was read from the disk already."""
 
     body: Body
     stored: StoredBody | None
@@ -33,6 +36,7 @@ class Outcome:
     reason: str = ""
     bytes: int | None = None
     md5: str = ""
+    read: bool = False
 
     def as_event(self, at: str) -> dict[str, object]:
         """The journal's form, and a line of the table of exceptions."""
@@ -100,11 +104,12 @@ class Fetcher:
             return Outcome(
                 body, None, FORBIDDEN, f"not asked for: {_REFUSALS_IN_A_ROW} before were refused"
             )
-        adopted = self._adopt(body)
+        path = layout.within(self._means.bag, layout.body_path(body.key, body.extension))
+        adopted = self._adopt(body, path)
         if adopted is not None:
             return adopted
         try:
-            outcome = self._fetch(body)
+            outcome = self._fetch(body, path)
         except OrgRefused as refusal:
             outcome = Outcome(body, None, _kind(refusal, body), str(refusal))
         except UsageProblem as problem:
@@ -114,35 +119,34 @@ class Fetcher:
         self._refusals.note(outcome)
         return outcome
 
-    def _adopt(self, body: Body) -> Outcome | None:
+    def _adopt(self, body: Body, path: Path) -> Outcome | None:
         """A body that a killed run published and could not journal, if Salesforce's own checksum
         proves it; whatever else lies in its place goes."""
-        path = layout.within(self._means.bag, layout.body_path(body.key, body.extension))
-        if not path.exists() and not path.is_symlink():
+        if not os.path.lexists(path):
             return None
         found = digests(path)
         if found is not None and body.md5 and (found[0], found[2]) == (body.size, body.md5):
             there = StoredBody(body.object, body.key, body.extension, found[0], found[1])
-            return Outcome(body, there, bytes=found[0], md5=found[2])
+            return Outcome(body, there, bytes=found[0], md5=found[2], read=True)
         self._means.disk.remove(path)
         return None
 
-    def _fetch(self, body: Body) -> Outcome:
-        path = layout.body_path(body.key, body.extension)
-        writer = BodyWriter(self._means.disk, layout.within(self._means.bag, path))
+    def _fetch(self, body: Body, path: Path) -> Outcome:
+        writer = BodyWriter(self._means.disk, path)
         enough = self._means.tuning.body_resume_bytes
         keep = False
         try:
             if body.md5 and (body.size or 0) > enough:
                 writer.take_over(enough)
-            else:
-                writer.restart()
             for attempt in range(_TRIES):
                 outcome = self._insist(body, writer, enough)
                 if outcome.stored is None:
                     return outcome
                 try:
-                    writer.publish(layout.within(self._means.bag, outcome.stored.path))
+                    ending = outcome.stored.extension  # an image's is known only now
+                    writer.publish(
+                        path.with_name(f"{body.key}.{ending}") if body.reference else path
+                    )
                     return outcome
                 except Transient:  # a fault of the medium: what was written cannot be trusted
                     writer.restart()

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import islice
 
 from sfexit.archive import bodies, layout, sealing
 from sfexit.archive.bodies import StoredBody
@@ -22,14 +23,16 @@ from sfexit.export.files import index, telling
 from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
 from sfexit.export.files.held import Held
 from sfexit.export.files.listing import IMAGE_MARK, Body, Recipe, recipe
+from sfexit.export.files.settling import Settler
 from sfexit.export.files.telling import Counts
 from sfexit.export.means import Means
-from sfexit.export.object_line import now, silent
+from sfexit.export.object_line import silent
 from sfexit.export.stage import Stage
 from sfexit.salesforce import org as orgs
 
-_WAITING = 96  # bodies under way or done and not yet journaled
+_FETCHING = 12  # threads; as many as the client allows ask at once
 _READ_AT_ONCE = 2
+_IMAGES = 500  # the last ones that were begun: more than can be under way
 
 
 class Files(Stage):
@@ -44,8 +47,8 @@ class Files(Stage):
         self._held = held
         self._fetcher = Fetcher(means)
         self._unreadable = False
-        self._halted = False
-        self._checked: set[str] | None = None  # folders that were read back and not added to since
+        self._damaged = 0  # bodies of this round that were not what was written
+        self._unread = False  # bodies of an earlier run of this export are not read again yet
         # Fields of an object's pages, what they tell of files, and whether its records have photos.
         self._known: dict[str, tuple[str, Recipe | None, bool]] = {}
         self.counts: dict[str, Counts] = {}
@@ -90,6 +93,7 @@ class Files(Stage):
     # ---- fetching ----------------------------------------------------------------------------
 
     def resume(self) -> None:
+        self._unread = True
         rows = self.means.journal.rows(
             "SELECT 1 FROM body_exception WHERE NOT kept AND kind <> ? LIMIT 1", (DELETED,)
         )
@@ -125,58 +129,65 @@ class Files(Stage):
         return f"{row['n']:,} of about {max(self._about_how_many(), row['n']):,} files are here."
 
     def _fetch_all(self) -> None:
-        waiting: set[Future[Outcome]] = set()
-        self._halted = False
-        try:
-            for body in self._missing():
-                self.means.go_on()
-                waiting.add(self.means.streams.submit(self._one, body))
-                if len(waiting) >= _WAITING:
-                    self._collect(waiting, fewer_than=_WAITING)
-            self._collect(waiting, fewer_than=1)
-        except BaseException:
-            self._halted = True
-            raise
-        finally:
-            # What is done when something stops the run was paid for with a call: it is kept.
-            for future in waiting:
-                future.cancel()
-            self._keep(wait(waiting).done)
+        # More threads than may ask at once: while some ask, others write and flush what came.
+        with (
+            Settler(self.means, self._settled) as settler,
+            ThreadPoolExecutor(_FETCHING, thread_name_prefix="file") as pool,
+        ):
+            try:
+                for body in self._missing():
+                    settler.room()
+                    pool.submit(self._one, body, settler)
+            except BaseException as error:
+                settler.fail(error)
+                raise
+        self._damaged = settler.damaged
+
+    def _settled(self, stored: StoredBody) -> None:
+        self.stored += 1
+        self.bytes += stored.bytes
+        self.means.tally.file_stored(stored.bytes)
 
     def _missing(self) -> Iterator[Body]:
         """Bodies that are neither in the bag nor named as an exception."""
         journal, selection = self.means.journal, self.means.selection
         under_way: dict[str, None] = {}  # an image may stand in several records
+        any_known = "SELECT 1 FROM body UNION ALL SELECT 1 FROM body_exception LIMIT 1"
+        fresh = not journal.rows(any_known)
         for body in self.listed():
-            if body.elsewhere or body.key in under_way or bodies.find(journal, body.key):
+            if body.elsewhere or body.key in under_way:
                 continue
-            if journal.rows(
-                "SELECT 1 FROM body_exception WHERE object = ? AND key = ?", (body.object, body.key)
-            ):
+            if (body.reference or not fresh) and self._is_known(body):
                 continue
             if body.reference:
                 under_way[body.key] = None
-                if len(under_way) > 4 * _WAITING:
+                if len(under_way) > _IMAGES:
                     del under_way[next(iter(under_way))]
             if not selection.files:
                 continue
             yield body
 
-    def _one(self, body: Body) -> Outcome:
+    def _is_known(self, body: Body) -> bool:
+        journal, place = self.means.journal, (body.object, body.key)
+        if bodies.find(journal, body.key):
+            return True
+        named = "SELECT 1 FROM body_exception WHERE object = ? AND key = ?"
+        return bool(journal.rows(named, place))
+
+    def _one(self, body: Body, settler: Settler) -> None:
         """One body to its outcome. After the first failure of a run no other is begun."""
-        self.means.go_on()
-        if self._halted:
-            raise Interrupted("another file stopped the run")
         try:
-            return self._fetched(body)
-        except BaseException:
-            self._halted = True
-            raise
+            self.means.go_on()
+            if settler.halted:
+                raise Interrupted("another file stopped the run")
+            settler.put(self._fetched(body))
+        except BaseException as error:
+            settler.fail(error)
 
     def _fetched(self, body: Body) -> Outcome:
         linked = self._held.link(self.means, body) if self._held is not None else None
         if linked is not None:
-            return Outcome(body, linked, bytes=linked.bytes)
+            return Outcome(body, linked, bytes=linked.bytes, read=True)
         try:
             return self._fetcher.fetch(body)
         except Transient as fault:
@@ -194,63 +205,27 @@ class Files(Stage):
         except Transient as silence:
             raise Paused(silent(silence)) from fault
 
-    def _collect(self, waiting: set[Future[Outcome]], *, fewer_than: int) -> None:
-        """Journal what is done and take it out of `waiting`, until few are left."""
-        while waiting and len(waiting) >= fewer_than:
-            done = wait(waiting, return_when=FIRST_COMPLETED).done
-            errors = [error for future in done if (error := future.exception()) is not None]
-            if errors:  # perhaps only of those that another one made stop
-                rest = wait(waiting).done
-                errors = [error for future in rest if (error := future.exception()) is not None]
-                raise next((one for one in errors if not isinstance(one, Interrupted)), errors[0])
-            waiting -= done
-            self._keep(done)
-
-    def _keep(self, done: set[Future[Outcome]]) -> None:
-        """Make durable and journal the outcomes of these; what failed is not looked at here."""
-        outcomes = [
-            future.result()
-            for future in done
-            if not future.cancelled() and future.exception() is None
-        ]
-        exceptions = [one.as_event(now()) for one in outcomes if one.kind]
-        if exceptions:
-            self.means.journal.record("body_exceptions", items=exceptions)
-        stored = [one.stored for one in outcomes if one.stored is not None]
-        bodies.make_durable(self.means.disk, self.means.journal, self.means.bag, stored)
-        for one in stored:
-            self.stored += 1
-            self.bytes += one.bytes
-            self.means.tally.file_stored(one.bytes)
-            if self._checked is not None:
-                self._checked.discard(layout.body_folder(one.key))
-
     # ---- reading back ------------------------------------------------------------------------
 
     def read_back(self) -> bool:
-        """Take the SHA-256 of every body again; those that changed are forgotten."""
-        checked = self._checked or set()
+        """Look at every body again; those that changed are forgotten.
+
+        What this run stored was read again when it was stored, and only has to be there still;
+        what an earlier run of the same export stored is read.
+        """
+        look = bodies.is_as_written if self._unread else bodies.is_there
         lost: list[StoredBody] = []
         with ThreadPoolExecutor(_READ_AT_ONCE, thread_name_prefix="audit") as pool:
-            batch: list[StoredBody] = []
-            for body in bodies.stored(self.means.journal):
-                if layout.body_folder(body.key) in checked:
-                    continue
-                batch.append(body)
-                if len(batch) == 1000:
-                    lost += self._changed(pool, batch)
-                    batch = []
-            lost += self._changed(pool, batch)
-        self._checked = {f"{number:02x}" for number in range(256)}
+            stored = bodies.stored(self.means.journal)
+            while batch := list(islice(stored, 1000)):
+                self.means.go_on()
+                fine = pool.map(lambda one: look(self.means.bag, one), batch)
+                lost += [one for one, right in zip(batch, fine, strict=True) if not right]
+        self._unread = False
         for body in lost:
             self.means.tally.note(f"{body.path} was changed or removed; it is fetched again")
         self._drop(lost)
-        return not lost and not self._unreadable
-
-    def _changed(self, pool: ThreadPoolExecutor, batch: list[StoredBody]) -> list[StoredBody]:
-        self.means.go_on()
-        whole = pool.map(lambda one: bodies.is_as_written(self.means.bag, one), batch)
-        return [one for one, fine in zip(batch, whole, strict=True) if not fine]
+        return not lost and not self._unreadable and not self._damaged
 
     def _drop(self, lost: list[StoredBody]) -> None:
         if not lost:
