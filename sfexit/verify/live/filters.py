@@ -96,12 +96,6 @@ def _parent_types(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa
         yield f"WHERE Parent.Type = '{target}'"
 
 
-def _target_types(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
-    field = shape.fields.get("TargetId")
-    for target in field.reference_to if field is not None else ():
-        yield f"WHERE TargetSobjectType = '{target}'"
-
-
 def _articles(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
     """Status by status, and old versions by their articles."""
     for status in _STATUSES:
@@ -143,7 +137,6 @@ _PIECES: Mapping[str, Pieces] = {
     "RecordActionHistory": _one_by_one(
         "ParentRecordId", "SELECT RecordId FROM RecordAction", always=True
     ),
-    "RecordRecommendation": Pieces(_target_types),
     "Report": _PRIVATE,
     "Vote": Pieces(_parent_types),
 }
