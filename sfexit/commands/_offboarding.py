@@ -177,7 +177,7 @@ def status(plan: Path, as_json: bool, quiet: bool, **options: Any) -> int:
     from sfexit.reports import offboarded as report
 
     made = plans.load(plan)
-    with _client(plan.parent, writable=False, quiet=quiet, verbose=False, **options) as opened:
+    with open_run(plan.parent, writable=False, quiet=quiet, verbose=False, **options) as opened:
         client, _, _ = opened
         left = applying.remains(client, made)
         administrators = applying.administrators(client)
@@ -240,7 +240,7 @@ def carry_out(
         raise UsageProblem(f"{place} is no home of an exit: name it with --home")
     with (
         homes.locked(HomeLayout(place), Disk()),
-        _client(place, writable=True, quiet=quiet, verbose=verbose, **options) as opened,
+        open_run(place, writable=True, quiet=quiet, verbose=verbose, **options) as opened,
     ):
         client, progress, stop = opened
         journal = Journal(journal_beside(path))
@@ -339,8 +339,15 @@ def _dry_run(plan: Plan, *, freeze_only: bool) -> int:
     return _exit.CHANGES_PENDING if requests or transfers else _exit.DONE
 
 
+def split_run(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of a run, and those of them that open a client."""
+    opening = ("api_version", "api_budget", "ca_bundle", "quiet", "verbose")
+    own = {k: v for k, v in options.items() if not k.startswith("accept_") and k not in opening}
+    return own, {k: options[k] for k in opening}
+
+
 @contextlib.contextmanager
-def _client(
+def open_run(
     home: Path,
     *,
     writable: bool,

@@ -37,10 +37,14 @@ COMMANDS = {
         "sfexit.commands.contract",
         "Know the contract's deadlines and what leaving costs.",
     ),
+<<<<<<< HEAD
     "billing": (
         "sfexit.commands.billing",
         "Check bills against the contract, line by line.",
     ),
+=======
+    "reassign": ("sfexit.commands.reassign", "Hand the records of one user to another."),
+>>>>>>> f9fe95d (sfexit offboard-users apply, undo, status; sfexit reassign)
     "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
     "simulate": ("sfexit.commands.simulate", "Run the built-in simulated org on its own."),
     "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),
@@ -92,8 +96,8 @@ class _Lazy(click.Group):
 def root() -> None:
     """Take a company out of Salesforce: export everything, prove it, leave on time.
 
-    People read stderr, programs read stdout (--json). Reading is the default: no command here
-    changes the org. Exit codes: docs/exit-codes.md.
+    People read stderr, programs read stdout (--json). Reading is the default: only offboard-users
+    apply and undo and reassign change the org, and they ask first. Exit codes: docs/exit-codes.md.
     """
 
 

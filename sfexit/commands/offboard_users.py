@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sfexit.commands import _exit
+from sfexit.commands._offboarding import apply, status, undo
 from sfexit.commands._open import open_client, org_options, settings_for
 from sfexit.errors import ArchiveProblem, Blocked, UsageProblem
 from sfexit.offboarding.blockers import LIFTED
@@ -35,8 +36,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def command() -> None:
     """Take users off: see first what they hold and own, and what stands in the way.
 
-    A plan is made by looking only; nothing in the org is changed by it.
+    `plan` looks only; nothing in the org is changed before `apply`, which asks, carries out
+    exactly that plan and journals every change; `undo` takes back what can be.
     """
+
+
+command.add_command(apply)
+command.add_command(undo)
+command.add_command(status)
 
 
 def _who(function: F) -> F:
@@ -124,12 +131,17 @@ def _heirs(function: F) -> F:
     return function
 
 
-def _accept(function: F) -> F:
+def accept_options(function: F) -> F:
     """One flag for each hazard."""
     for code, (flag, text) in reversed(FLAGS.items()):
         help_text = f"Accept that {text}."
         function = click.option(flag, f"accept_{code}", is_flag=True, help=help_text)(function)
     return function
+
+
+def accepted_flags(given: dict[str, Any]) -> tuple[str, ...]:
+    """The hazards' flags that were given."""
+    return tuple(flag for code, (flag, _) in FLAGS.items() if given[f"accept_{code}"])
 
 
 @command.command(
@@ -147,7 +159,7 @@ def _accept(function: F) -> F:
 @click.argument("users", metavar="[USER]...", nargs=-1)
 @_who
 @_heirs
-@_accept
+@accept_options
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path),
     help="Write the plan there (default: HOME/offboarding/<time>-plan.json).",
@@ -210,7 +222,7 @@ def plan(
         identity = orgs.identity(client)
         homes.check_org(HomeLayout(home), identity.organization_id)
         made = make(client, wanted, rules, _options(given, proof), identity=identity)
-    path = _write_plan(made, home, out) if made.people else None
+    path = write_plan(made, home, out) if made.people else None
     if html is not None:
         write_whole(html, report.page(made, path).encode())
     if table is not None:
@@ -225,7 +237,7 @@ def plan(
     return _exit.CHANGES_PENDING if detailed_exitcode and report.pending(made) else _exit.DONE
 
 
-def _write_plan(made: Plan, home: Path, out: Path | None) -> Path:
+def write_plan(made: Plan, home: Path, out: Path | None) -> Path:
     """Into the file that was named, or a new one in the home."""
     from sfexit.archive import home as homes
     from sfexit.archive import layout
@@ -271,7 +283,7 @@ def _options(given: dict[str, Any], proof: str) -> Options:
         include_portal=given["include_portal"],
         fields=given["fields"],
         lift=given["lift"],
-        accepted=tuple(flag for code, (flag, _) in FLAGS.items() if given[f"accept_{code}"]),
+        accepted=accepted_flags(given),
         open_activities_only=given["open_activities"],
         certificate=proof,
     )

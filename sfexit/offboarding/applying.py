@@ -112,7 +112,7 @@ def check(
     expected = sum(one.count for one in plan.transfers)
     if expected > caps.records:
         raise Blocked(f"the plan hands over {expected:,} rows, --max-records is {caps.records:,}")
-    if plan.purpose != "undo":
+    if plan.purpose == "offboard":
         _enough_administrators(client, plan, leavers)
     if begun:
         return ()
@@ -180,7 +180,7 @@ def _differences(client: Client, plan: Plan) -> tuple[str, ...]:
     if plan.purpose == "undo":
         return ()
     for group in ownership.groups(plan.transfers):
-        counts = _owned(client, group, list(group.holders))
+        counts = owned_by(client, group, list(group.holders))
         for holder, one in group.holders.items():
             count = counts.get(holder, 0)
             if count > one.most:
@@ -363,7 +363,7 @@ def remains(client: Client, plan: Plan) -> tuple[Left, ...]:
     tokens = _counted(client, "OauthToken", "UserId", ids)
     owned: dict[str, dict[str, int]] = {one: {} for one in ids}
     for group in ownership.groups(plan.transfers):
-        for user, count in _owned(client, group, ids).items():
+        for user, count in owned_by(client, group, ids).items():
             owned[user][group.name] = count
     return tuple(_left(one, active, frozen, sessions, tokens, owned) for one in plan.people)
 
@@ -397,7 +397,7 @@ def _counted(client: Client, name: str, field: str, ids: Sequence[str]) -> dict[
     return out
 
 
-def _owned(client: Client, group: Group, ids: Sequence[str]) -> dict[str, int]:
+def owned_by(client: Client, group: Group, ids: Sequence[str]) -> dict[str, int]:
     """Rows by user, in one query for many users."""
     out: dict[str, int] = {}
     wide = group.object in ownership.ARCHIVED

@@ -14,7 +14,7 @@ from sfexit.commands import _offboarding
 from sfexit.commands._exit import code_of
 from sfexit.errors import SfexitError
 from sfexit.offboarding.plan import Plan
-from tests.offboarding.rig import Office, office, plan_for
+from tests.offboarding.running import Office, office, plan_for
 
 
 class Typed:

@@ -14,7 +14,7 @@ from sfexit.offboarding import ownership, undoing
 from sfexit.offboarding import plan as plans
 from sfexit.offboarding.applying import Caps
 from sfexit.simulated_org import Staff
-from tests.offboarding.rig import NOW, Killed, Mortal, Office, office, plan_for
+from tests.offboarding.running import NOW, Killed, Mortal, Office, office, plan_for
 
 COMPARED = (
     "Account", "Contact", "Opportunity", "Case", "Lead", "Task", "Thing_00__c", "User", "UserLogin",

@@ -1,0 +1,65 @@
+"""`sfexit reassign`: hand the records of one user to another, and nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sfexit.commands._offboarding import carry_out, open_run, run_options, split_run
+from sfexit.commands.offboard_users import accept_options, accepted_flags, write_plan
+
+
+@click.command(
+    "reassign",
+    epilog=(
+        "\b\nExamples:\n"
+        "  sfexit reassign acme-exit --from ben@acme.example --to anna@acme.example --dry-run\n"
+        "  sfexit reassign acme-exit --from ben@acme.example --to anna@acme.example "
+        "--objects Account,Case\n"
+        "\b\nExit codes: as for offboard-users apply.\n"
+    ),
+)
+@click.argument("home_of", metavar="HOME", type=click.Path(path_type=Path))
+@click.option("--from", "leaver", metavar="USER", required=True, help="Who has the records now.")
+@click.option("--to", "heir", metavar="USER", required=True, help="Who gets them.")
+@click.option(
+    "--objects", "names", metavar="NAMES", default="", help="Only these objects, commas between."
+)
+@click.option(
+    "--where", metavar="CONDITION", default="", help="Only records that fulfil this (SOQL)."
+)
+@accept_options
+@run_options
+def command(home_of: Path, leaver: str, heir: str, names: str, where: str, **options: Any) -> int:
+    """Hand the records of one user to another.
+
+    This changes the org.
+
+    The same engine as offboard-users, for ownership alone: planned, confirmed, journalled in
+    HOME, the exit's home, and taken back by `offboard-users undo`.
+    """
+    from sfexit.offboarding import planning
+    from sfexit.offboarding.reassigning import only_ownership
+    from sfexit.offboarding.successors import Rules
+    from sfexit.offboarding.wanted import Leaver, Wanted, name
+
+    given, run = split_run(options)
+    with open_run(home_of, writable=False, **run) as (client, _, _):
+        made = planning.make(
+            client,
+            Wanted((Leaver(name(leaver, "--from")),)),
+            Rules(fallback=name(heir, "--to")),
+            planning.Options(
+                min_admins=0,
+                include_integration=(leaver,),
+                include_portal=True,
+                accepted=accepted_flags(options),
+            ),
+        )
+        wanted = [one.strip() for one in names.split(",") if one.strip()]
+        plan = only_ownership(client, made, objects=wanted, where=where)
+    path = home_of / "plan.json" if given["dry_run"] else write_plan(plan, home_of, None)
+    given["home"] = given["home"] or home_of
+    return carry_out(plan, path, freeze_only=False, **given, **run)
