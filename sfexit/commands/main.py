@@ -37,14 +37,11 @@ COMMANDS = {
         "sfexit.commands.contract",
         "Know the contract's deadlines and what leaving costs.",
     ),
-<<<<<<< HEAD
     "billing": (
         "sfexit.commands.billing",
         "Check bills against the contract, line by line.",
     ),
-=======
     "reassign": ("sfexit.commands.reassign", "Hand the records of one user to another."),
->>>>>>> f9fe95d (sfexit offboard-users apply, undo, status; sfexit reassign)
     "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
     "simulate": ("sfexit.commands.simulate", "Run the built-in simulated org on its own."),
     "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),
