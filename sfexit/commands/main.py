@@ -37,6 +37,10 @@ COMMANDS = {
         "sfexit.commands.contract",
         "Know the contract's deadlines and what leaving costs.",
     ),
+    "licenses": (
+        "sfexit.commands.licenses",
+        "See which seats are bought, given out and really used.",
+    ),
     "billing": (
         "sfexit.commands.billing",
         "Check bills against the contract, line by line.",

@@ -1,0 +1,1 @@
+"""Licences bought, assigned, used and really used, from the archive alone."""
