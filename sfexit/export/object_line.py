@@ -41,6 +41,10 @@ def read(work: Work, totals: Totals, before: int | None, after: int | None, why:
         "parents": totals.parents,
     }
     witnesses = {name: count for name, count in named.items() if count is not None}
+    if totals.counted == 0 and work.gaps and not why:
+        # Not all could be asked for, so nobody knows that there is nothing.
+        reason, remedy = _told(_not_asked(work))
+        return line(work, "not_exported", rows=None, reason=reason, remedy=remedy)
     if totals.counted == 0 and not why:
         return line(work, "empty", rows=0, witnesses=witnesses)
     if why:
@@ -115,7 +119,7 @@ def _known_gaps(work: Work) -> tuple[str, str]:
 def _not_asked(work: Work) -> list[tuple[str, str]]:
     """What a reading by parents could not ask for."""
     found = [(gap, "repair what is named, then " + plan.RUN_AGAIN) for gap in work.gaps]
-    if work.walk is not None and work.rule is not None and work.rule.caveat:
+    if work.rule is not None and work.rule.caveat:
         found.append((work.rule.caveat, ""))
     if work.walk is not None and work.walk.doubt:
         found.append(

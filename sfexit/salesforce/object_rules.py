@@ -51,7 +51,7 @@ class Rule:
     operator: str = "IN"  # or "=": one value at a time
     parents: tuple[str, ...] = ()  # where the values come from, as `sfexit.export.walks` has it
     condition: str = ""  # what else each query asks for
-    caveat: str = ""  # what a reading by parents may lack, for all that is known
+    caveat: str = ""  # what a reading may lack, for all that is known
     plain: bool = True  # False: a query without the filter is a server error, so it is not tried
 
 
