@@ -41,6 +41,10 @@ COMMANDS = {
         "sfexit.commands.licenses",
         "See which seats are bought, given out and really used.",
     ),
+    "compare": (
+        "sfexit.commands.compare",
+        "List what is really used, and how other systems could take it in.",
+    ),
     "billing": (
         "sfexit.commands.billing",
         "Check bills against the contract, line by line.",

@@ -34,7 +34,7 @@ PLATFORM, INTEGRATION, IDENTITY, NONE = (
     "",
 )
 # A Platform licence has none of these; cases are listed with footnotes, so they count as well:
-# https://help.salesforce.com/s/articleView?id=platform.users_license_types_available.htm
+# https://help.salesforce.com/s/articleView?id=platform.users_license_types_communities_lightning_platform_details.htm
 _FULL_OBJECTS = frozenset(
     {
         "Lead",

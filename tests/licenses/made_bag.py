@@ -14,7 +14,7 @@ Table = Sequence[Mapping[str, object]]
 def make_bag(root: Path, tables: Mapping[str, Table], **files: str) -> Path:
     """A home with one bag of these tables; `files` are written below `data/`."""
     bag = root / "bags/0001"
-    bag.mkdir(parents=True)
+    (bag / "data").mkdir(parents=True)
     (bag / "bag-info.txt").write_text(
         "Bagging-Date: 2026-11-22\nSfexit-Archive-Format: sfexit-archive/1\n"
     )

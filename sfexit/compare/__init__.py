@@ -1,0 +1,1 @@
+"""What an org really uses, as requirements, and how other systems could take it in."""
