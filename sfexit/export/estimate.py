@@ -151,6 +151,8 @@ _FILES = (
     ("ContentVersion", ("ContentSizeLong", "ContentSize")),
     ("Attachment", ("BodyLength",)),
     ("Document", ("BodyLength",)),
+    ("StaticResource", ("BodyLength",)),
+    ("EventLogFile", ("LogFileLength",)),
 )
 FILE_OBJECTS = tuple(name for name, _ in _FILES)
 
@@ -308,6 +310,7 @@ def estimate(
             f"{unknown:,} objects have no approximate row count (history, sharing and feed rows "
             "among them); they come on top"
         )
+    notes += _uncounted(read, descriptions)
     return Estimate(
         objects=objects,
         files=measured.files,
@@ -384,6 +387,29 @@ def _file_bytes(files: Iterable[FileCost], limits: Mapping[str, Any]) -> tuple[i
         used = (storage.most - storage.left) * 1_000_000
         return max(total, used), [f"{note}; the org's file storage in use stands in for them"]
     return total, [note]
+
+
+def _uncounted(read: Iterable[ObjectCost], descriptions: Mapping[str, Description]) -> list[str]:
+    """What has bodies that no query counts: images stand inside the text of rows, and long text
+    cannot be filtered by ("SOQL SELECT", fields of type textarea)."""
+    there = [one for one in read if one.rows != 0 and one.name in descriptions]
+    notes = []
+    for words, wanted in (
+        ("images in rich text", lambda one: one.extra_type_info == "richtextarea"),
+        ("files", lambda one: one.type == "base64"),
+    ):
+        names = sorted(
+            one.name
+            for one in there
+            if one.name not in FILE_OBJECTS and any(map(wanted, descriptions[one.name].fields))
+        )
+        if names:
+            more = f" and {len(names) - 8:,} more objects" if len(names) > 8 else ""
+            notes.append(
+                f"{words} of {', '.join(names[:8])}{more} are not counted: they come on top, one "
+                "call each"
+            )
+    return notes
 
 
 def _by_storage(storage: Quota) -> str:

@@ -194,6 +194,26 @@ def test_36_a_permission_removed_in_mid_run(make_rig: Any) -> None:
     assert refused < len(forbidden)  # no calls are spent on what is hopeless
 
 
+def test_36_the_org_takes_the_permission_away_while_files_are_fetched(rig: Rig) -> None:
+    def taken_away(_: int) -> None:
+        rig.org.bodies_forbidden.add("Integration")
+
+    rig.notes.file_stored = taken_away  # type: ignore[method-assign]
+    result = rig.run()
+    assert result.bag is not None
+    forbidden = [one for one in exceptions_of(result.bag.path) if one["kind"] == "forbidden"]
+    assert forbidden and result.files_fetched
+    check_files(rig, result, missing=len(forbidden))
+    lines = {line.object: line for line in result.incomplete}
+    assert set(lines) == {one["object"] for one in forbidden}
+    assert all("View All Data" in line.remedy for line in lines.values())
+    rig.notes.file_stored = lambda _: None  # type: ignore[method-assign]
+    rig.org.bodies_forbidden.clear()
+    healed = rig.run(anew=True)
+    check_files(rig, healed)
+    assert not healed.incomplete
+
+
 def test_36_a_file_deleted_between_listing_and_fetching(rig: Rig) -> None:
     rig.org.after_calls(40, lambda: rig.org.delete_rows("Attachment", [3]))
     result = rig.run()

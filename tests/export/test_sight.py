@@ -96,6 +96,17 @@ def test_who_sees_everything_has_nothing_to_read_about_it(crm: Rig) -> None:
     assert crm.run().sight == result.sight  # nothing to do, and still told
 
 
+def test_strict_stops_where_files_of_others_are_hidden(make_rig: Callable[..., Rig]) -> None:
+    names = (*NAMES, "ContentDocument", "ContentVersion")
+    rig = make_rig(objects=[one for one in standard_objects() if one.name in names], seed=7)
+    sign_in(rig, SimulatedUser("No library of others", query_all_files=False))
+    with pytest.raises(Blocked, match="Query All Files"):
+        rig.run(strict=True)
+    assert not (rig.root / "bags").exists()
+    sign_in(rig, SimulatedUser("All of them"))
+    assert rig.run(strict=True).bag is not None
+
+
 def test_the_look_takes_few_calls(crm: Rig) -> None:
     result = crm.run()
     assert result.sight is not None

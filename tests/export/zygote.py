@@ -67,6 +67,11 @@ class DeadlyDisk(Disk):
         part.replace(final)
         self._pass()
 
+    def rename(self, part: Path, final: Path) -> None:
+        self._pass()
+        super().rename(part, final)
+        self._pass()
+
     def sync_folder(self, folder: Path) -> None: ...
 
     def make_folder(self, folder: Path) -> None:
