@@ -31,6 +31,8 @@ _PREPARED = frozenset(
     {
         "sfexit.toml",
         "contract.toml",
+        "assessment.json",
+        "cancellation",  # a notice that could not wait for the export
         ".made-by-sfexit-demo",
         layout.HOME_MARK + layout.PART_SUFFIX,  # killed while it made the home
     }

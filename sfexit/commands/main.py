@@ -50,6 +50,11 @@ COMMANDS = {
         "Check bills against the contract, line by line.",
     ),
     "reassign": ("sfexit.commands.reassign", "Hand the records of one user to another."),
+    "status": ("sfexit.commands.status", "Show where the exit stands: gates and days left."),
+    "cancellation": (
+        "sfexit.commands.cancellation",
+        "Cancel the contract: letters, records, reminders, the last gate.",
+    ),
     "demo": ("sfexit.commands.demo", "Rehearse on a built-in simulated org, offline."),
     "simulate": ("sfexit.commands.simulate", "Run the built-in simulated org on its own."),
     "recover": ("sfexit.commands.recover", "Repair the journal of an interrupted export."),

@@ -14,10 +14,11 @@ _STYLE = """
 body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
-th,td{border-bottom:1px solid #8886;padding:.3rem .6rem;text-align:left;vertical-align:top}
-td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
-.alarm{border-left:.4rem solid #c22;padding:.4rem 1rem;background:#c221}
-.calm{border-left:.4rem solid #282;padding:.4rem 1rem;background:#2821}
+th,td{border-bottom:1px solid #8886;padding:.3rem .6rem;text-align:start;vertical-align:top}
+td.n,th.n{text-align:end;font-variant-numeric:tabular-nums}
+.alarm{border-inline-start:.4rem solid #c22;padding:.4rem 1rem;background:#c221}
+.calm{border-inline-start:.4rem solid #282;padding:.4rem 1rem;background:#2821}
+.sign{border-top:1px solid;width:20rem;margin-top:4rem;padding-top:.3rem}
 .small{font-size:.85rem;opacity:.8}li{margin:.3rem 0}
 @media print{body{max-width:none;margin:0;font-size:11px}h2{break-after:avoid}
 tr{break-inside:avoid}.alarm,.calm{background:none}}
@@ -56,12 +57,13 @@ def items(texts: Iterable[str], *, ordered: bool = False) -> str:
     return f"<{tag}>{''.join(f'<li>{text(one)}</li>' for one in texts)}</{tag}>"
 
 
-def page(title: str, body: str) -> str:
-    """The whole file. `body` is HTML already."""
+def page(title: str, body: str, *, language: str = "en", rtl: bool = False) -> str:
+    """The whole file. `body` is HTML already. `rtl`: written from right to left."""
     digest = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     return (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<!DOCTYPE html>\n<html lang="{text(language)}" dir="{"rtl" if rtl else "ltr"}">\n'
+        '<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n'

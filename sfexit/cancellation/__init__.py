@@ -1,0 +1,1 @@
+"""Giving notice, keeping the record of it, and closing the exit. Nothing here writes to an org."""

@@ -1,0 +1,166 @@
+"""A letter as a Word file that can still be edited.
+
+Direction is set as Word itself sets it (ECMA-376, part 1): `w:bidi` on section and paragraph,
+`w:rtl` and `w:lang w:bidi` on runs, `w:bidiVisual` on tables. Facts in Latin letters inside
+Arabic text are runs without `w:rtl`, so that they keep their order.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from sfexit.cancellation.letters import (
+    Address,
+    Draft,
+    Grid,
+    Heading,
+    Letter,
+    Paragraph,
+    Requests,
+    Signature,
+)
+from sfexit.cancellation.wording import Run, Runs
+
+_ARABIC = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_LOCALES = {
+    "en": "en-GB",
+    "fr": "fr-FR",
+    "es": "es-ES",
+    "pt": "pt-PT",
+    "pl": "pl-PL",
+    "ar": "ar-SA",
+    "de": "de-DE",
+}
+
+
+def document(letter: Letter, made: datetime) -> bytes:
+    """The file. `made` is what its properties say."""
+    import docx
+
+    return _Writer(docx.Document(), letter).write(made)
+
+
+class _Writer:
+    def __init__(self, paper: Any, letter: Letter) -> None:
+        self._paper = paper
+        self._letter = letter
+        self._rtl = letter.wording.rtl
+        self._locale = _LOCALES[letter.wording.code]
+
+    def write(self, made: datetime) -> bytes:
+        from docx.shared import Pt
+
+        style = self._paper.styles["Normal"]
+        style.font.name, style.font.size = "Arial", Pt(11)
+        if self._rtl:
+            self._child(self._paper.sections[0]._sectPr, "w:bidi")
+        for block in self._letter.blocks:
+            self._block(block)
+        about = self._paper.core_properties
+        about.title, about.author, about.comments = self._letter.title[:255], "", ""
+        about.language = self._locale
+        about.created = about.modified = made.astimezone(UTC).replace(tzinfo=None)
+        out = io.BytesIO()
+        self._paper.save(out)
+        return out.getvalue()
+
+    def _block(self, block: Any) -> None:
+        from docx.shared import Pt
+
+        match block:
+            case Draft(said):
+                self._paragraph((Run(said),), bold=True)
+            case Address(label, lines):
+                if label:
+                    self._paragraph((Run(label),), bold=True, tight=True)
+                for line in lines:
+                    self._paragraph((Run(line, fact=True),), tight=True)
+                self._paragraph(())
+            case Heading(runs, large):
+                self._paragraph(runs, bold=True, size=Pt(14 if large else 12), keep=True)
+            case Paragraph(runs):
+                self._paragraph(runs)
+            case Requests(items):
+                for number, one in enumerate(items, 1):
+                    self._paragraph((Run(f"{number}. "), *one))
+            case Grid(heads, rows):
+                self._grid(heads, rows)
+            case Signature(label, lines):
+                self._paragraph(())
+                self._paragraph((Run(f"{label}: ______________________________"),), keep=True)
+                for name, value in lines:
+                    self._paragraph((Run(f"{name}: "), Run(value, fact=True)), tight=True)
+
+    def _paragraph(
+        self,
+        runs: Runs,
+        *,
+        bold: bool = False,
+        size: Any = None,
+        tight: bool = False,
+        keep: bool = False,
+    ) -> None:
+        from docx.shared import Pt
+
+        paragraph = self._paper.add_paragraph()
+        if tight:
+            paragraph.paragraph_format.space_after = Pt(0)
+        paragraph.paragraph_format.keep_with_next = keep
+        self._fill(paragraph, runs, bold=bold, size=size)
+
+    def _fill(self, paragraph: Any, runs: Runs, *, bold: bool = False, size: Any = None) -> None:
+        if self._rtl:
+            self._child(paragraph._p.get_or_add_pPr(), "w:bidi", before=("w:spacing", "w:ind"))
+        for run in runs:
+            made = paragraph.add_run(run.text)
+            made.bold = bold or None
+            if size is not None:
+                made.font.size = size
+            self._direct(made, right=self._rtl and not (run.fact and not _ARABIC.search(run.text)))
+
+    def _direct(self, run: Any, *, right: bool) -> None:
+        properties = run._r.get_or_add_rPr()
+        if right:
+            # Sizes and weights of complex script have elements of their own.
+            if run.bold:
+                self._child(properties, "w:bCs", before=("w:sz",))
+            if run.font.size is not None:
+                size = self._child(properties, "w:szCs")
+                size.set(_name("w:val"), str(int(run.font.size.pt * 2)))
+            self._child(properties, "w:rtl")
+        language = self._child(properties, "w:lang")
+        language.set(_name("w:bidi" if self._rtl else "w:val"), self._locale)
+
+    def _grid(self, heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
+        width = len(heads) or 2
+        table = self._paper.add_table(rows=0, cols=width)
+        table.style = "Table Grid"
+        if self._rtl:
+            self._child(table._tbl.tblPr, "w:bidiVisual", before=("w:tblW", "w:tblLook"))
+        for row in ([heads] if heads else []) + list(rows):
+            cells = table.add_row().cells
+            for at, (cell, value) in enumerate(zip(cells, row, strict=True)):
+                label = row is heads or (not heads and at == 0)
+                self._fill(cell.paragraphs[0], (Run(value, fact=not label),), bold=label)
+        self._paragraph(())
+
+    def _child(self, parent: Any, name: str, before: tuple[str, ...] = ()) -> Any:
+        """Add an empty element, ahead of the first of `before`: the schema has an order."""
+        from docx.oxml import OxmlElement
+
+        made = OxmlElement(name)
+        later = [one for one in parent if one.tag in {_name(each) for each in before}]
+        if later:
+            later[0].addprevious(made)
+        else:
+            parent.append(made)
+        return made
+
+
+def _name(prefixed: str) -> str:
+    from docx.oxml.ns import qn
+
+    return str(qn(prefixed))

@@ -1,0 +1,185 @@
+"""A letter as a PDF. It needs `sfexit[letters]`, and a font that has the letter's characters."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from sfexit.cancellation.letters import (
+    Address,
+    Draft,
+    Grid,
+    Heading,
+    Letter,
+    Paragraph,
+    Requests,
+    Signature,
+)
+from sfexit.cancellation.wording import plain
+from sfexit.errors import UsageProblem
+
+# Fonts that systems bring and that hold Latin (with Polish) and Arabic letters alike.
+_FONTS = (
+    "dejavu/DejaVuSans.ttf",
+    "DejaVuSans.ttf",
+    "arial.ttf",
+    "Arial.ttf",
+    "tahoma.ttf",
+    "Tahoma.ttf",
+    "segoeui.ttf",
+    "Arial Unicode.ttf",
+)
+_FOLDERS = {
+    "win32": ("C:/Windows/Fonts",),
+    "darwin": ("/System/Library/Fonts/Supplemental", "/Library/Fonts"),
+}
+_UNIX = ("/usr/share/fonts/truetype", "/usr/share/fonts", "/usr/local/share/fonts")
+_ARABIC = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+
+
+def missing() -> str:
+    """Why no PDF can be made here, in words; empty when it can."""
+    try:
+        import fpdf  # noqa: F401
+        import uharfbuzz  # noqa: F401
+    except ImportError:
+        return "PDF needs one more package: pip install 'sfexit[letters]'"
+    return "" if find_font() else "no font with all letters was found: name one by --font"
+
+
+def find_font(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """A font of this system that will do."""
+    return next((one for one in _places(environment) if one.is_file()), None)
+
+
+def _places(environment: Mapping[str, str]) -> Iterator[Path]:
+    folders = [Path(one) for one in _FOLDERS.get(sys.platform, _UNIX)]
+    if environment.get("HOME"):
+        folders.append(Path(environment["HOME"]) / ".local/share/fonts")
+    for folder in folders:
+        for name in _FONTS:
+            yield folder / name
+
+
+def document(letter: Letter, font: Path) -> bytes:
+    """The file. Raises UsageProblem when the font cannot be used or lacks a character."""
+    from fpdf import FPDF
+
+    paper = FPDF(format="A4")
+    try:
+        paper.add_font("letter", "", font)
+    except Exception as error:  # whatever its reader of fonts stumbles over
+        raise UsageProblem(f"{font} cannot be used as a font: name a TrueType file") from error
+    lacking = _lacking(letter, paper.fonts["letter"])
+    if lacking:
+        raise UsageProblem(f"{font} lacks the character {lacking!r}: name another with --font")
+    return _Writer(paper, letter).write()
+
+
+def _lacking(letter: Letter, font: Any) -> str:
+    known = set(font.cmap)
+    text = (c for block in letter.blocks for c in _all_text(block))
+    return next((c for c in text if ord(c) not in known and not c.isspace()), "")
+
+
+def _all_text(block: Any) -> str:
+    match block:
+        case Draft(said):
+            return said
+        case Address(label, lines):
+            return label + "".join(lines)
+        case Heading(runs) | Paragraph(runs):
+            return plain(runs)
+        case Requests(items):
+            return "".join(plain(one) for one in items)
+        case Grid(heads, rows):
+            return "".join(heads) + "".join(cell for row in rows for cell in row)
+        case Signature(label, lines):
+            return label + "".join(name + value for name, value in lines)
+    raise TypeError(block)
+
+
+class _Writer:
+    def __init__(self, paper: Any, letter: Letter) -> None:
+        self._paper = paper
+        self._letter = letter
+        self._rtl = letter.wording.rtl
+
+    def write(self) -> bytes:
+        paper = self._paper
+        paper.set_title(self._letter.title)
+        paper.set_lang(self._letter.wording.code)
+        paper.set_margins(22, 20)
+        paper.set_auto_page_break(True, 18)
+        paper.add_page()
+        for block in self._letter.blocks:
+            self._block(block)
+        return bytes(paper.output())
+
+    def _block(self, block: Any) -> None:
+        match block:
+            case Draft(said):
+                self._say(said, 9, gap=3)
+            case Address(label, lines):
+                self._say("\n".join([label, *lines] if label else lines), 10.5, gap=3)
+            case Heading(runs, large):
+                self._say(plain(runs), 14 if large else 12, gap=2, above=2)
+            case Paragraph(runs):
+                self._say(plain(runs), 10.5, gap=2.5)
+            case Requests(items):
+                for number, one in enumerate(items, 1):
+                    self._say(f"{number}. {plain(one)}", 10.5, gap=1.2)
+                self._paper.ln(1.5)
+            case Grid(heads, rows):
+                self._grid(heads, rows)
+            case Signature(label, lines):
+                told = [f"{label}: ______________________________", ""]
+                self._say("\n".join(told + [f"{name}: {value}" for name, value in lines]), 10.5)
+
+    def _say(self, text: str, size: float, *, gap: float = 0, above: float = 0) -> None:
+        from fpdf.enums import XPos, YPos
+
+        paper = self._paper
+        paper.ln(above)
+        paper.set_font("letter", "", size)
+        self._direct(text)
+        paper.multi_cell(
+            0,
+            size * 0.48,
+            text,
+            align="R" if self._rtl else "L",
+            new_x=XPos.LMARGIN,
+            new_y=YPos.NEXT,
+        )
+        paper.ln(gap)
+
+    def _direct(self, text: str) -> None:
+        """An Arabic letter runs from the right, but for what is wholly in Latin letters."""
+        right = self._rtl and _ARABIC.search(text)
+        self._paper.set_text_shaping(True, direction="rtl" if right else "ltr")
+
+    def _grid(self, heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
+        paper = self._paper
+        paper.set_font("letter", "", 9.5)
+        told = [*([heads] if heads else []), *rows]
+        self._direct("".join(told[0]))
+        widths: tuple[int, ...] = (4, 1, 2, 2) if len(told[0]) == 4 else (2, 3)
+        if len(told[0]) == 3:
+            widths = (3, 3, 2)
+        if self._rtl:
+            widths = widths[::-1]
+        with paper.table(
+            col_widths=widths,
+            text_align="RIGHT" if self._rtl else "LEFT",
+            first_row_as_headings=False,
+            line_height=5,
+        ) as table:
+            for row in told:
+                line = table.row()
+                for cell in row[::-1] if self._rtl else row:
+                    line.cell(cell)
+        paper.ln(2.5)

@@ -1,0 +1,28 @@
+"""The page of the exit guide names every row, and every command that it names exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+
+from sfexit.commands import main
+
+PAGE = (Path(__file__).parents[2] / "docs/exit-guide.md").read_text("utf-8")
+
+
+def test_every_row_is_answered_once() -> None:
+    rows = re.findall(r"^\| S(\d+) \| ([^|]+)\| ([^|]+)\|", PAGE, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 34))
+    assert all(step.strip() and answer.strip() for _, step, answer in rows)
+    assert "## Questions (S34)" in PAGE
+
+
+def test_every_command_that_it_names_exists() -> None:
+    for words in set(re.findall(r"`sfexit ([a-z][a-z -]*?)(?: [A-Z-]|`| --)", PAGE)):
+        name, *more = words.split()
+        found = main.root.get_command(click.Context(main.root), name)
+        assert found is not None, words
+        if more and isinstance(found, click.Group):
+            assert more[0] in found.commands, words
