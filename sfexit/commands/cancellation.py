@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfexit.commands import _exit
+from sfexit.commands._closing import close
 from sfexit.errors import NotConfirmed, UsageProblem
 
 if TYPE_CHECKING:
@@ -57,6 +58,9 @@ def command() -> None:
 
     Nothing is sent from here and nothing is changed in the org.
     """
+
+
+command.add_command(close)
 
 
 @command.command(
