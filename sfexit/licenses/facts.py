@@ -9,11 +9,13 @@ from datetime import date, timedelta
 
 from sfexit.archive.tables import Tables
 
-#: How a sign-in came, by LoginHistory.LoginType and ApiType:
+#: How a sign-in came, by LoginHistory.LoginType, ApiType ("N/A" by hand), Application, Browser:
 #: https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_loginhistory.htm
 PERSON, API, SSO = "person", "integration", "sso_only"
 UNKNOWN = "no sign-in"
 _API_TYPES = ("Other Apex API", "Remote Access Client", "Partner Product", "AppExchange")
+_OAUTH = "Remote Access 2.0"  # of people on their way to another app, of phones, and of servers
+_BROWSERS = ("Chrome", "Firefox", "Safari", "Edge", "IE", "Opera", "Mobile")
 
 
 @dataclass(frozen=True)
@@ -178,13 +180,22 @@ def _people(tables: Tables) -> dict[str, Person]:
 
 
 def _logins(tables: Tables, people: dict[str, Person], since: date) -> None:
-    columns = ("UserId", "LoginTime", "LoginType", "ApiType", "Status")
-    for user, at, kind, api, status in tables.rows("LoginHistory", *columns):
+    columns = ("UserId", "LoginTime", "LoginType", "ApiType", "Application", "Browser", "Status")
+    for user, at, kind, api, app, browser, status in tables.rows("LoginHistory", *columns):
         day = _day(at)
         if user not in people or day is None or day < since or status not in ("Success", ""):
             continue
-        how = API if api or kind in _API_TYPES else SSO if kind == "Remote Access 2.0" else PERSON
-        people[user].logins[how] += 1
+        people[user].logins[_how(kind, api, app, browser)] += 1
+
+
+def _how(kind: str, api: str, app: str, browser: str) -> str:
+    """PERSON, API or SSO. A server that signs in by OAuth has no browser: it must not be taken
+    for a person who only passes by."""
+    if api not in ("", "N/A") or kind in _API_TYPES:
+        return API
+    if kind != _OAUTH or app.startswith("Salesforce"):  # Salesforce's own app on a phone
+        return PERSON
+    return SSO if browser.startswith(_BROWSERS) else API
 
 
 def _extras(tables: Tables, people: dict[str, Person]) -> None:

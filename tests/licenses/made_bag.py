@@ -51,12 +51,17 @@ def user(number: int, **told: object) -> dict[str, object]:
 
 
 def login(
-    number: int, kind: str = "Application", api: str = "", day: str = "2026-11-01"
+    number: int,
+    kind: str = "Application",
+    api: str = "N/A",
+    day: str = "2026-11-01",
+    app: str = "Browser",
+    browser: str = "Chrome 130",
 ) -> dict[str, object]:
     """A sign-in."""
     return {
         "UserId": f"005{number}", "LoginTime": f"{day}T08:00:00.000Z", "LoginType": kind,
-        "ApiType": api, "Status": "Success",
+        "ApiType": api, "Application": app, "Browser": browser, "Status": "Success",
     }  # fmt: skip
 
 
@@ -78,7 +83,7 @@ def company(root: Path) -> Path:
             "Organization": [{"Name": "Acme", "OrganizationType": "Enterprise Edition"}],
             "UserLicense": [
                 {"Id": FULL, "Name": "Salesforce",
-                 "Status": "Active", "TotalLicenses": "12", "UsedLicenses": "9"},
+                 "Status": "Active", "TotalLicenses": "14", "UsedLicenses": "11"},
                 {"Id": PLATFORM, "Name": "Salesforce Platform",
                  "Status": "Active", "TotalLicenses": "2", "UsedLicenses": "1"},
             ],
@@ -97,6 +102,8 @@ def company(root: Path) -> Path:
                 user(8),  # works with a custom object alone
                 user(9, Email="P1@acme.example", LastLoginDate="2026-10-01T00:00:00.000Z"),
                 user(10, ProfileId="00ePlat", Name="=1+1<script>"),
+                user(12),  # a server that signs in by OAuth and only reads
+                user(13),  # a person on a phone who only reads
                 user(11, UserType="AutomatedProcess", LastLoginDate=""),
             ],
             "UserLogin": [{"UserId": "0054", "IsFrozen": "true"}],
@@ -104,7 +111,9 @@ def company(root: Path) -> Path:
                 *[login(n) for n in (1, 4, 8, 9, 10)],
                 login(6, "Other Apex API", "SOAP Partner"),
                 login(6, "Application", day="2026-01-01"),  # long ago
-                login(7, "Remote Access 2.0"),
+                login(7, "Remote Access 2.0", app="Payroll"),
+                login(12, "Remote Access 2.0", app="Warehouse", browser="Unknown"),
+                login(13, "Remote Access 2.0", app="Salesforce for iOS", browser="Unknown"),
             ],
             "PermissionSetLicense": [
                 {"Id": "0PL1", "MasterLabel": "Maps", "DeveloperName": "Maps",
