@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sfexit.commands._keys import own_key
 from sfexit.commands._open import open_client, settings_for
 from sfexit.errors import SfexitError, UsageProblem
 from sfexit.settings import config_folder
@@ -67,7 +68,7 @@ def verify_live(
     settings = settings_for(
         target.home, api_version=api_version, api_budget=api_budget, ca_bundle=ca_bundle
     )
-    key = _key()
+    key = own_key()
     asked = LiveOptions(
         sample=wishes.sample,
         full_values=frozenset(wishes.full_values),
@@ -96,23 +97,15 @@ def verify_live(
                     )  # fmt: skip
 
         whole = look()
-        proof = _publish(whole, key, say_no=say)
+        proof = publish(whole, key, say_no=say)
         if wishes.repair and target.home is not None and (whole.differs or whole.altered):
             _repair(client, target.home, whole, settings, watch, stop, say)
             whole = look()
-            proof = _publish(whole, key, say_no=say)
+            proof = publish(whole, key, say_no=say)
     return whole, proof
 
 
-def _key() -> SigningKey | None:
-    """The user's signing key, if there is one: verifying makes none."""
-    from sfexit.archive import signing
-
-    folder = config_folder(os.environ)
-    return signing.load_or_create(folder) if (folder / signing.KEY_FILE).exists() else None
-
-
-def _publish(
+def publish(
     whole: Whole, key: SigningKey | None, *, say_no: Callable[[str], object]
 ) -> Path | None:
     """Sign and publish the certificate; None, with the reason said, where that cannot be."""

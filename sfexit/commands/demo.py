@@ -21,6 +21,7 @@ from sfexit.commands import _exit
 from sfexit.errors import Blocked, SessionLost
 
 if TYPE_CHECKING:
+    from sfexit.archive.signing import SigningKey
     from sfexit.export.result import ExportResult
     from sfexit.simulated_org import SimulatedOrg
     from sfexit.verify.verdict import Waiver
@@ -49,15 +50,21 @@ def command(home: Path, rows: int) -> int:
     """Rehearse on a built-in simulated org: no network, no Salesforce, under a minute.
 
     Exports about 12,000 records of a made-up company into HOME (default: demo-exit), loses its
-    session on the way, goes on, seals the archive, and lets programs that know nothing of
-    sfexit check it. A folder made by an earlier demo is replaced, any other is refused.
+    session on the way, goes on, seals the archive, proves it, brings it up to date, takes two
+    people off and back, and lets programs that know nothing of sfexit check the archive. A folder
+    made by an earlier demo is replaced, any other is refused.
     """
     began = time.monotonic()
     _make_room(home)
-    result, right = _rehearse(home, rows)
+    from sfexit.archive import signing
+
+    with tempfile.TemporaryDirectory() as throw_away:
+        # A rehearsal must not make the key that real archives are signed with.
+        key = signing.load_or_create(Path(throw_away) / "key")
+        result, right = _rehearse(home, rows, key)
     assert result.bag is not None
     _say("")
-    _say(f"5. Programs that know nothing of sfexit check {result.bag.path}")
+    _say(f"7. Programs that know nothing of sfexit check {result.bag.path}")
     failed = not right
     for check in _checks(result.bag.path.resolve()):
         _say(f"   {check.verdict:<9} {check.name:<24} {check.told}")
@@ -79,13 +86,22 @@ def _make_room(home: Path) -> None:
     (home / _MARK).write_text("`sfexit demo` may replace this folder.\n", "utf-8")
 
 
-def _rehearse(home: Path, rows: int) -> tuple[ExportResult, bool]:
-    """Export, and compare with the org; whether the verdicts were right."""
+def _rehearse(home: Path, rows: int, key: SigningKey) -> tuple[ExportResult, bool]:
+    """Export, compare with the org, offboard; the newest archive, and whether all went right."""
+    from sfexit.commands._demo_people import people_leave
     from sfexit.reports import export as report
-    from sfexit.simulated_org import Fault, FaultPlan, SimulatedOrg, serve
+    from sfexit.reports import live
+    from sfexit.simulated_org import Fault, FaultPlan, SimulatedOrg, Staff, serve
 
     _say("1. A made-up company starts its own Salesforce on this machine")
-    org = SimulatedOrg(seed=_SEED, rows=rows, bulk_page_rows=500, query_all_files=True)
+    org = SimulatedOrg(
+        seed=_SEED,
+        rows=rows,
+        bulk_page_rows=500,
+        query_all_files=True,
+        read_only=False,
+        staff=Staff(people=12, portal=1, blockers=("delegated_approver", "case_assignment")),
+    )
     # Two passing faults of real life: an answer cut short in a way that HTTP libraries do not
     # notice, and a server that is busy.
     faults = FaultPlan(
@@ -101,21 +117,31 @@ def _rehearse(home: Path, rows: int) -> tuple[ExportResult, bool]:
         _say(f"2. sfexit export {home}")
         faults.add(Fault("session_expired", endpoint="composite", nth=_CUT_AT_REQUEST))
         try:
-            result = _export(home, server.url, org)
+            result = _export(home, server.url, org, key)
         except SessionLost as lost:
             _say(f"   Stopped, as staged for this demo: {lost.message}")
             _say("")
             _say("3. The same command again, with a new token: it goes on where it was")
-            result = _export(home, server.url, org)
+            result = _export(home, server.url, org, key)
         for line in report.summary(result):
             _say(f"   {line}" if line else "")
         _say("")
-        return result, _may_we_cancel(home, server.url, org)
+        right, waivers = _may_we_cancel(home, server.url, org)
+        _say("")
+        _say(f"5. sfexit export {home} --refresh: the archive is brought up to date")
+        newest = _export(home, server.url, org, key, refresh=True)
+        for line in report.summary(newest):
+            _say(f"   {line}" if line else "")
+        again = _verified(home, server.url, org, waivers, key)
+        _say(f"   {live.headline(again)}")
+        _say("")
+        left = people_leave(home, server.url, org, key, _say)
+        return newest, right and again.judgement.verdict == "SAFE" and left
 
 
-def _may_we_cancel(home: Path, url: str, org: SimulatedOrg) -> bool:
-    """Verify against the org, before and after somebody works in it. True when both answers are
-    right."""
+def _may_we_cancel(home: Path, url: str, org: SimulatedOrg) -> tuple[bool, tuple[Waiver, ...]]:
+    """Verify against the org, before and after somebody works in it. Whether both answers are
+    right, and what was accepted by name."""
     from sfexit.reports import live as report
     from sfexit.verify.verdict import Waiver
 
@@ -140,21 +166,34 @@ def _may_we_cancel(home: Path, url: str, org: SimulatedOrg) -> bool:
     org.update_rows("Account", [5])
     after = _verified(home, url, org, waivers)
     _say(f"   {report.headline(after)}")
-    return whole.judgement.verdict == "SAFE" and after.judgement.verdict == "NOT SAFE"
+    right = whole.judgement.verdict == "SAFE" and after.judgement.verdict == "NOT SAFE"
+    return right, waivers
 
 
-def _verified(home: Path, url: str, org: SimulatedOrg, waivers: tuple[Waiver, ...]) -> Whole:
+def _verified(
+    home: Path,
+    url: str,
+    org: SimulatedOrg,
+    waivers: tuple[Waiver, ...],
+    key: SigningKey | None = None,
+) -> Whole:
+    """Verify against the org; with a key, the certificate is put into the home."""
+    from sfexit.commands._verify_live import publish
     from sfexit.salesforce.client import Client
     from sfexit.salesforce.login import credential_from_environment
     from sfexit.verify.whole import verify
 
     told = {"SFEXIT_INSTANCE_URL": url, "SFEXIT_ACCESS_TOKEN": org.new_session()}
     with Client(credential_from_environment(told)) as client:
-        return verify(client, home, waivers=waivers)
+        whole = verify(client, home, waivers=waivers)
+    if key is not None:
+        publish(whole, key, say_no=_say)
+    return whole
 
 
-def _export(home: Path, url: str, org: SimulatedOrg) -> ExportResult:
-    from sfexit.archive import signing
+def _export(
+    home: Path, url: str, org: SimulatedOrg, key: SigningKey, *, refresh: bool = False
+) -> ExportResult:
     from sfexit.commands._signals import stopping
     from sfexit.commands._terminal import progress
     from sfexit.export.run import export
@@ -163,16 +202,15 @@ def _export(home: Path, url: str, org: SimulatedOrg) -> ExportResult:
 
     told = {"SFEXIT_INSTANCE_URL": url, "SFEXIT_ACCESS_TOKEN": org.new_session()}
     with (
-        tempfile.TemporaryDirectory() as throw_away,
         progress(quiet=not sys.stderr.isatty(), verbose=False) as (watching, say),
         stopping(say) as stop,
         Client(credential_from_environment(told), progress=watching, stop=stop) as client,
     ):
-        # A rehearsal must not make the key that real archives are signed with.
         return export(
             client,
             home,
-            key=lambda: signing.load_or_create(Path(throw_away) / "key"),
+            key=lambda: key,
+            refresh=refresh,
             progress=watching,
             stop=stop,
         )
@@ -238,7 +276,7 @@ def _verify(home: Path, result: ExportResult) -> bool:
     from sfexit.verify.offline import Options, verify_offline
 
     assert result.bag is not None
-    _say(f"6. sfexit verify-backup {home} --offline --deep --expect-key {result.bag.fingerprint}")
+    _say(f"8. sfexit verify-backup {home} --offline --deep --expect-key {result.bag.fingerprint}")
     options = Options(level=Level.DEEP, expect_key=result.bag.fingerprint)
     whole = verify_offline(home, options)
     for line in report.summary(whole):
@@ -263,7 +301,7 @@ def _verify(home: Path, result: ExportResult) -> bool:
 def _next_steps(result: ExportResult) -> None:
     assert result.bag is not None
     bag = result.bag.path
-    _say("7. Look around")
+    _say("9. Look around")
     _say(f"   {bag / 'data/README.txt'}          how to read the archive in ten years")
     _say(f"   {bag / 'data/ledger.csv'}          what became of every object")
     _say(f"   {bag / 'data/records'}             the rows; any page opens in Excel once unzipped")

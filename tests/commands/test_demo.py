@@ -22,20 +22,25 @@ def test_demo(
     ran = sfexit("demo", "--rows", "1000", SFEXIT_INSTANCE_URL="", SFEXIT_ACCESS_TOKEN="")
     assert ran.code == 0, ran.err
     assert ran.out == ""
-    for step in "1234567":
+    for step in "123456789":
         assert f"\n{step}. " in "\n" + ran.err
     assert "Stopped, as staged for this demo" in ran.err
     assert "FAILED" not in ran.err
     asked = ran.err.partition("\n4. ")[2].partition("\n5. ")[0]
     assert asked.index("   SAFE with 1 waiver") < asked.index("   NOT SAFE with 1 waiver: the org")
     assert "ok        data/tools/verify.py" in ran.err
-    verified = ran.err.partition("\n6. ")[2]
+    refreshed = ran.err.partition("\n5. ")[2].partition("\n6. ")[0]
+    assert "   SAFE with 1 waiver" in refreshed
+    people = ran.err.partition("\n6. ")[2].partition("\n7. ")[0]
+    assert "Offboarding COMPLETE" in people and "Undo COMPLETE" in people
+    assert "Every record has the owner it had." in people
+    verified = ran.err.partition("\n8. ")[2]
     assert (
         verified.index("   INTACT\n")
         < verified.index("file-altered")
         < verified.index("   DAMAGED\n")
     )
-    bag = tmp_path / "demo-exit/bags/0001"
+    bag = tmp_path / "demo-exit/bags/0002"
     assert json.loads((bag / "data/datapackage.json").read_bytes())["resources"]
     # A rehearsal leaves neither a signing key nor a second folder behind.
     assert list(clean_environment.iterdir()) == []
