@@ -12,7 +12,6 @@ from itertools import islice
 from typing import Any
 
 from sfexit.catalog import Description, ObjectEntry
-from sfexit.errors import OrgRefused
 from sfexit.offboarding.plan import soql_list
 from sfexit.preflight.questions import Question, Questions, Reply, query
 from sfexit.salesforce.client import Client
@@ -84,12 +83,16 @@ class Asking:
         asked: list[Question] = [query(soql, all_rows=all_rows) for soql, all_rows in queries]
         return [self.questions.more(reply) for reply in self.questions.ask(asked)]
 
-    def rows(self, soql: str, what: str, *, tooling: bool = False) -> list[Row] | None:
-        """Rows of one query, None when it was refused; `what` could then not be read."""
-        if tooling:
-            reply = self.questions.more(self.questions.tooling(soql))
-        else:
-            [reply] = self.ask([(soql, False)])
+    def each(self, asked: Sequence[tuple[str, str]]) -> list[list[Row] | None]:
+        """Rows of each query (SOQL, what it tells), None where it was refused, which is noted."""
+        replies = self.ask([(soql, False) for soql, _ in asked])
+        return [self._told(reply, what) for reply, (_, what) in zip(replies, asked, strict=True)]
+
+    def tooling(self, soql: str, what: str) -> list[Row] | None:
+        """The same by the Tooling API, which takes a call for each query."""
+        return self._told(self.questions.more(self.questions.tooling(soql)), what)
+
+    def _told(self, reply: Reply, what: str) -> list[Row] | None:
         if not reply.ok:
             self.note(f"{what}: could not be read ({reply.code or reply.refusal})")
             return None
@@ -159,15 +162,6 @@ class Asking:
             if reply.total:
                 rows.append({look.key: one, "n": reply.total})
         return answered(rows)
-
-
-def only(client: Client, soql: str) -> list[Row]:
-    """All rows of a query that the plan cannot do without. Raises OrgRefused."""
-    questions = Questions(client)
-    reply = questions.more(questions.one(query(soql)))
-    if not reply.ok:
-        raise OrgRefused(reply.status, reply.code, reply.reason)
-    return reply.rows
 
 
 def chunks(values: Iterable[str], size: int = AT_ONCE) -> Iterable[list[str]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sfexit.offboarding import successor_hazards
-from sfexit.offboarding.asking import Asking, Look, chunks, number, value
+from sfexit.offboarding.asking import Asking, Look, Row, chunks, number, value
 from sfexit.offboarding.hazard_kinds import Seen, called, hazard
 from sfexit.offboarding.plan import Hazard, soql_list
 from sfexit.redaction import printable
@@ -17,13 +17,11 @@ def look(asking: Asking, seen: Seen) -> tuple[Hazard, ...]:
     for one in (_of_owners, _of_holdings, _of_estate, _of_mentions):
         found += one(seen)
     for ask in (
-        _automation,
+        _setup,
         _teams,
         successor_hazards.look,
-        _providers,
         _queues,
         _recurring,
-        _licences,
     ):
         found += ask(asking, seen)
     return tuple(sorted(found, key=lambda one: (one.code, one.user_id, one.object, one.text)))
@@ -141,33 +139,59 @@ def _of_mentions(seen: Seen) -> Iterable[Hazard]:
 # ---- what has to be asked -----------------------------------------------------------------------
 
 
-def _automation(asking: Asking, seen: Seen) -> Iterable[Hazard]:
-    changed = {one.object for one in seen.transfers}
-    found: dict[str, list[str]] = {}
-    for row in asking.rows(
-        "SELECT Name, TableEnumOrId, Status, UsageBeforeUpdate, UsageAfterUpdate FROM ApexTrigger",
-        "which Apex triggers are active", tooling=True,
-    ) or ():  # fmt: skip
-        runs = value(row, "UsageBeforeUpdate") == "true" or value(row, "UsageAfterUpdate") == "true"
-        if value(row, "Status") == "Active" and runs:
-            name = value(row, "TableEnumOrId") or ""
-            found.setdefault(name, []).append(f"trigger {value(row, 'Name')}")
-    if "FlowDefinitionView" in asking.entries:
-        for row in asking.rows(
+def _setup(asking: Asking, seen: Seen) -> Iterable[Hazard]:
+    """What the org's setup does by itself: automation, identity providers, licences."""
+    asked = {
+        "ApexTrigger": (
+            "SELECT Name, TableEnumOrId, UsageBeforeUpdate, UsageAfterUpdate FROM ApexTrigger "
+            "WHERE Status = 'Active'",
+            "which Apex triggers are active",
+        ),
+        "FlowDefinitionView": (
             "SELECT ApiName, TriggerType, TriggerObjectOrEventLabel, "
             "TriggerObjectOrEvent.QualifiedApiName FROM FlowDefinitionView WHERE IsActive = true",
             "which flows are active",
-        ) or ():  # fmt: skip
-            if not (value(row, "TriggerType") or "").startswith("Record"):
-                continue
+        ),
+        "SamlSsoConfig": (
+            "SELECT DeveloperName, OptionsUserProvisioning FROM SamlSsoConfig",
+            "which identity providers make users",
+        ),
+        "UserLicense": (
+            "SELECT MasterLabel, Status, TotalLicenses, UsedLicenses FROM UserLicense",
+            "how many licences are free",
+        ),
+    }
+    here = [name for name in asked if name in asking.entries]
+    for name in asked.keys() - set(here) - {"SamlSsoConfig"}:
+        asking.note(f"{asked[name][1]}: this user does not see {name}")
+    rows = dict(zip(here, asking.each([asked[name] for name in here]), strict=True))
+    rules = asking.tooling(
+        "SELECT ValidationName, EntityDefinition.QualifiedApiName FROM ValidationRule "
+        "WHERE Active = true",
+        "which validation rules are active",
+    )
+    yield from _automation(
+        seen, rows.get("ApexTrigger") or (), rows.get("FlowDefinitionView") or (), rules or ()
+    )
+    yield from _providers(rows.get("SamlSsoConfig") or ())
+    yield from _licences(rows.get("UserLicense") or ())
+
+
+def _automation(
+    seen: Seen, triggers: Sequence[Row], flows: Sequence[Row], rules: Sequence[Row]
+) -> Iterable[Hazard]:
+    changed = {one.object for one in seen.transfers}
+    found: dict[str, list[str]] = {}
+    for row in triggers:
+        if "true" in (value(row, "UsageBeforeUpdate"), value(row, "UsageAfterUpdate")):
+            name = value(row, "TableEnumOrId") or ""
+            found.setdefault(name, []).append(f"trigger {value(row, 'Name')}")
+    for row in flows:
+        if (value(row, "TriggerType") or "").startswith("Record"):
             name = (value(row, "TriggerObjectOrEvent.QualifiedApiName")
                     or value(row, "TriggerObjectOrEventLabel") or "")  # fmt: skip
             found.setdefault(name, []).append(f"flow {value(row, 'ApiName')}")
-    for row in asking.rows(
-        "SELECT ValidationName, EntityDefinition.QualifiedApiName FROM ValidationRule "
-        "WHERE Active = true",
-        "which validation rules are active", tooling=True,
-    ) or ():  # fmt: skip
+    for row in rules:
         name = value(row, "EntityDefinition.QualifiedApiName") or ""
         found.setdefault(name, []).append(f"validation rule {value(row, 'ValidationName')}")
     for name, listed in sorted(found.items()):
@@ -236,14 +260,8 @@ def _teams(asking: Asking, seen: Seen) -> Iterable[Hazard]:
             )  # fmt: skip
 
 
-def _providers(asking: Asking, seen: Seen) -> Iterable[Hazard]:  # noqa: ARG001
-    if "SamlSsoConfig" not in asking.entries:
-        return
-    rows = asking.rows(
-        "SELECT DeveloperName, OptionsUserProvisioning FROM SamlSsoConfig",
-        "which identity providers make users",
-    )
-    for row in rows or ():
+def _providers(rows: Sequence[Row]) -> Iterable[Hazard]:
+    for row in rows:
         if value(row, "OptionsUserProvisioning") == "true":
             name = printable(value(row, "DeveloperName") or "", 80)
             yield hazard("identity_provider", f"the identity provider {name} makes users when "
@@ -288,19 +306,11 @@ def _recurring(asking: Asking, seen: Seen) -> Iterable[Hazard]:
                          user=user, name=name, count=number(row))  # fmt: skip
 
 
-def _licences(asking: Asking, seen: Seen) -> Iterable[Hazard]:  # noqa: ARG001
-    rows = asking.rows(
-        "SELECT MasterLabel, Status, TotalLicenses, UsedLicenses FROM UserLicense",
-        "how many licences are free",
-    )
-    for row in rows or ():
+def _licences(rows: Sequence[Row]) -> Iterable[Hazard]:
+    for row in rows:
         total, used = number(row, "TotalLicenses"), number(row, "UsedLicenses")
         if value(row, "Status") != "Disabled" and 0 < total <= used:
-            yield hazard(
-                "licences",
-                f"all {total:,} licences {printable(value(row, 'MasterLabel') or '', 60)} "
-                "are in use: whoever takes a freed one makes an undo impossible. A freed "
-                "licence does not lower the bill",
-                name="UserLicense",
-                count=total,
-            )
+            label = printable(value(row, "MasterLabel") or "", 60)
+            yield hazard("licences", f"all licences {label} are in use ({total:,}): whoever takes "
+                         "a freed one makes an undo impossible. A freed licence does not lower "
+                         "the bill", name="UserLicense", count=total)  # fmt: skip

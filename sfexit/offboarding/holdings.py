@@ -100,7 +100,7 @@ def hold(asking: Asking, users: Sequence[User], full: Callable[[str], bool]) -> 
     logins, *found = asking.look(looks, ids)
     steps = list(_freezes(asking, logins or [], by_id))
     frozen = {value(r, "UserId") or "" for r in logins or () if value(r, "IsFrozen") == "true"}
-    counts: dict[str, Counter[str]] = {one: Counter() for one in ids}
+    counts = {one.id: _seat(one) for one in users}
     queues: dict[str, list[str]] = {}
     names: dict[str, str] = {}
     tokens: dict[str, list[str]] = {}
@@ -130,6 +130,16 @@ def hold(asking: Asking, users: Sequence[User], full: Callable[[str], bool]) -> 
 
 
 _MORE = {"GroupMember": ("Group.Type",)}
+
+
+def _seat(user: User) -> Counter[str]:
+    """What lies in the row of the user itself."""
+    held = Counter({f"licence {printable(user.licence or 'unknown', 60)}": 1})
+    held[f"profile {printable(user.profile or 'unknown', 60)}"] = 1
+    if user.role_id:
+        held["role"] = 1
+    held.update(one.removeprefix("UserPermissions") for one in user.flags)
+    return held
 
 
 def _freezes(asking: Asking, rows: Sequence[Row], users: Mapping[str, User]) -> Iterator[Step]:

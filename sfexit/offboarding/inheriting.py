@@ -47,11 +47,11 @@ def _queues(asking: Asking, queues: Mapping[str, str]) -> dict[str, str]:
     """The queue's id for each object. Raises UsageProblem when it may not own the object."""
     found = {}
     for name, queue in queues.items():
-        rows = asking.rows(
+        soql = (
             "SELECT QueueId, Queue.DeveloperName FROM QueueSobject WHERE SobjectType = "  # noqa: S608
-            f"{soql_text(name)} AND Queue.DeveloperName = {soql_text(queue)}",
-            f"which queues take {printable(name, 60)}",
+            f"{soql_text(name)} AND Queue.DeveloperName = {soql_text(queue)}"
         )
+        [rows] = asking.each([(soql, f"which queues take {printable(name, 60)}")])
         if not rows:
             raise UsageProblem(
                 f"no queue {printable(queue, 60)!r} takes {printable(name, 60)}: name its API name "

@@ -258,17 +258,26 @@ def administrators(asking: Asking) -> tuple[set[str], set[str]]:
     asking.learn(["PermissionSetAssignment", "PermissionSet"])
     known = asking.described("PermissionSetAssignment")
     extra = [one for one in ("IsActive", "ExpirationDate") if known is not None and known.has(one)]
-    for right in ("PermissionsModifyAllData", "PermissionsManageUsers"):
-        listed = ", ".join(("AssigneeId", *extra))
-        by_set = asking.rows(
-            f"SELECT {listed} FROM PermissionSetAssignment "  # noqa: S608
-            f"WHERE PermissionSet.{right} = true AND Assignee.IsActive = true",
-            f"who holds {right} by a permission set",
-        )
-        by_profile = asking.rows(
-            f"SELECT Id FROM User WHERE IsActive = true AND Profile.{right} = true",  # noqa: S608
-            f"who holds {right} by a profile",
-        )
+    rights = ("PermissionsModifyAllData", "PermissionsManageUsers")
+    listed = ", ".join(("AssigneeId", *extra))
+    found = asking.each(
+        [
+            (
+                f"SELECT {listed} FROM PermissionSetAssignment "  # noqa: S608
+                f"WHERE PermissionSet.{right} = true AND Assignee.IsActive = true",
+                f"who holds {right} by a permission set",
+            )
+            for right in rights
+        ]
+        + [
+            (
+                f"SELECT Id FROM User WHERE IsActive = true AND Profile.{right} = true",  # noqa: S608
+                f"who holds {right} by a profile",
+            )
+            for right in rights
+        ]
+    )
+    for right, by_set, by_profile in zip(rights, found[:2], found[2:], strict=True):
         sure[right], maybe[right] = set(), set()
         for row in by_set or ():
             who = value(row, "AssigneeId") or ""

@@ -295,6 +295,7 @@ def _matrix(
         }
         for user, counts in sorted(held.counts.items())
         for what, n in sorted(counts.items())
+        if n
     ]  # fmt: skip
     return rows
 

@@ -23,6 +23,7 @@ from .permissions import tooling_objects, write_permissions
 from .query import Cursors
 from .schema import COMPOUND, Field, SObject, parse_fields
 from .staff import Employed, Staff, employ
+from .staff_hazards import hazard_objects, place, with_series
 from .staff_objects import staff_objects
 from .staff_rules import StaffRules
 from .strange import Strange
@@ -157,8 +158,9 @@ class SimulatedOrg:
         catalogue = self.strange.applied(objects if objects is not None else shaped(shape))
         self.staff = staff
         if staff is not None:
-            mine = {o.name: o for o in staff_objects(staff.things)}
-            catalogue = [mine.pop(o.name, o) for o in catalogue] + list(mine.values())
+            mine = {o.name: o for o in (*staff_objects(staff.things), *hazard_objects())}
+            catalogue = [with_series(mine.pop(o.name, o)) for o in catalogue]
+            catalogue += list(mine.values())
         self.tables = Tables(seed, catalogue, plan_rows(catalogue, rows, one_object))
         self.tables.list_anew()
         for extra in tooling_objects():
@@ -185,6 +187,7 @@ class SimulatedOrg:
         self.employed: Employed | None = None
         if staff is not None:
             self.employed = employ(self, staff)
+            place(self)
             self.staff_rules = StaffRules(self, staff, self.employed)
             self.writes.rules.append(self.staff_rules)
         write_permissions(self)

@@ -7,6 +7,7 @@ PermissionDependency. Their rows are rewritten whenever somebody signs in.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .columns import Value
@@ -115,6 +116,15 @@ def tooling_objects() -> list[SObject]:
             fixed=0,
             flags=(),
         ),
+        make(
+            "ValidationRule",
+            "03d",
+            "ValidationName string(80) name\nActive boolean\n"
+            "EntityDefinitionId ref(EntityDefinition)",
+            system="nodelete",
+            fixed=0,
+            flags=("createable", "deletable", "updateable"),
+        ),
     ]
 
 
@@ -208,8 +218,29 @@ def _write_grants(org: SimulatedOrg) -> None:
                             "PermissionsEdit": "true",
                         }
                     )
+    if org.staff is not None:
+        objects = list(_profiles(org))
     tables["ObjectPermissions"].give(objects)
     tables["FieldPermissions"].give(fields)
+
+
+def _profiles(org: SimulatedOrg) -> Iterator[dict[str, Value]]:
+    """What the profiles of people and administrators let them read: all but what is kept back."""
+    assert org.staff is not None
+    sets = org.tables.tables["PermissionSet"]
+    for profile, wide in ((0, True), (1, False)):  # System Administrator, Standard User
+        for o in org.schema.values():
+            if "layoutable" not in o.flags or not o.queryable:
+                continue
+            if not wide and o.name in org.staff.unreadable:
+                continue
+            row: dict[str, Value] = {"ParentId": sets.ids.at(profile), "SobjectType": o.name}
+            row |= {f"Permissions{what}": "true" for what in ("Read", "Create", "Edit")}
+            row |= {
+                f"Permissions{what}": _flag(wide)
+                for what in ("Delete", "ViewAllRecords", "ModifyAllRecords", "ViewAllFields")
+            }
+            yield row
 
 
 def _write_tooling(org: SimulatedOrg) -> None:

@@ -109,7 +109,9 @@ def _records(s: Selection, node: _Node, rows: Rows, version: str) -> list[str]:
     heads: list[str] = []
     for record_id in ids:
         name = s.sobject.name
-        if node.step:
+        if node.step and node.step[-1].ref == ("EntityDefinition",) and record_id:
+            name = "EntityDefinition"  # its durable id is a name, and found in no table by that
+        elif node.step:
             found = s.org.tables.locate(record_id) if record_id else None
             if found is None:
                 heads.append("")

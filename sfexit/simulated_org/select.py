@@ -117,15 +117,15 @@ class Selection:
                 "DurableId",
             ):
                 continue  # an entity's durable id is its API name
-            out = [self._parent(v, step) for v in out]
+            out = [self._parent(v, step, before) for v in out]
         return out
 
-    def _parent(self, record_id: Value, f: Field) -> Value:
+    def _parent(self, record_id: Value, f: Field, reference: Field) -> Value:
         found = self.org.tables.locate(record_id) if record_id else None
         if found is None:
             return None
         table, row = found
-        if f.name == "Type":
+        if f.name == "Type" and len(reference.ref) > 1:
             return table.sobject.name
         if self.org.tables.full(table.sobject.name).field(f.name) is None:
             return None

@@ -66,6 +66,8 @@ class Staff:
     teams: int = 40
     shares: int = 40
     locked_records: int = 2
+    #: Objects that the profile of ordinary people does not let them read.
+    unreadable: tuple[str, ...] = ()
     #: Rows of an object that a trigger refuses to change, by object.
     refusing: dict[str, tuple[int, ...]] = field(default_factory=dict)
     #: Every so many rows of a child object is locked the first time it is written; 0 for none.

@@ -287,6 +287,7 @@ def _work() -> list[SObject]:
             "Title string(80) name\nDeveloperName string(80)\nFolderId ref(User) rel=Folder\n"
             "FolderName string(255)\nRunningUserId ref(User)\nType string(40)",
             fixed=0,
+            scopes=("everything", "mine", "allPrivate"),
             flags=READ_ONLY,
         ),
         make(
@@ -295,6 +296,7 @@ def _work() -> list[SObject]:
             "Name string(40) name\nDeveloperName string(80)\nFolderName string(255)\n"
             "OwnerId ref(User) rel=Owner\nFormat string(40)",
             fixed=0,
+            scopes=("everything", "mine", "allPrivate"),
             flags=READ_ONLY,
         ),
         make(

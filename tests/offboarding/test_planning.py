@@ -10,7 +10,7 @@ from sfexit.errors import UsageProblem
 from sfexit.offboarding.plan import read
 from sfexit.offboarding.successors import MANAGER, ROUND_ROBIN, Rules
 from sfexit.offboarding.wanted import FREEZE_ONLY, Leaver
-from sfexit.simulated_org import BLOCKERS, UNSEEN
+from sfexit.simulated_org import BLOCKERS, UNSEEN, Staff
 
 from .desk import Office, codes, office
 
@@ -270,3 +270,13 @@ def test_calls_do_not_grow_with_the_users(org: Office) -> None:
     one = org.org.used() - before
     org.plan(everybody(org))
     assert org.org.used() - before - one < one + 8
+
+
+def test_two_hundred_users_over_sixty_objects_take_few_calls() -> None:
+    with office(Staff(people=201, things=40), rows=8_000) as place:
+        before = place.org.used()
+        plan = place.plan([place.get(row) for row in place.who.people[:-1]])
+        objects = {row["object"] for row in plan.owned if row["scope"] != "held"}
+        assert len(plan.people) == 200 and len(objects) >= 60
+        assert place.org.used() - before <= 70
+        assert len(plan.transfers) > 500
