@@ -263,13 +263,15 @@ def write_plan(made: Plan, home: Path, out: Path | None) -> Path:
 def _proof(home: Path) -> tuple[str, str]:
     """The root digest of the archive that is proven SAFE; else "", and why there is none."""
     from sfexit.archive import home as homes
+    from sfexit.commands._keys import own_fingerprints
     from sfexit.verify.codes import Level
     from sfexit.verify.standing import standing_certificate
 
     if not home.is_dir() or homes.home_org(home) is None:
         return "", f"{home} holds no archive yet"
     try:
-        return standing_certificate(home, level=Level.QUICK).certificate.root_digest, ""
+        standing = standing_certificate(home, level=Level.QUICK, trusted=own_fingerprints())
+        return standing.certificate.root_digest, ""
     except (Blocked, ArchiveProblem, UsageProblem) as problem:
         return "", problem.message
 

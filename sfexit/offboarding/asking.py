@@ -60,6 +60,7 @@ class Asking:
         self.client = client
         self.questions = Questions(client)
         self.unknown: list[str] = []
+        self.names: dict[str, str] = {}  # what ids are called, besides users
         _, entries = describe_global(client)
         self.entries: dict[str, ObjectEntry] = {
             one.name: one for one in entries if API_NAME.fullmatch(one.name)

@@ -58,6 +58,7 @@ def _queues(asking: Asking, queues: Mapping[str, str]) -> dict[str, str]:
                 "(Setup > Queues), and see that the object is among its supported objects"
             )
         found[name] = value(rows[0], "QueueId") or ""
+        asking.names[found[name]] = f"the queue {queue}"
     return found
 
 

@@ -150,6 +150,7 @@ def _filled(
     last = [_deactivation(one) for one in going if one.id in full and one.active]
     named_ids = {*heirs.values(), *(one.to for one in transfers)}
     called = {one: users.by_id[one].username for one in named_ids if one in users.by_id}
+    called |= asking.names
     seen = Seen(users.by_id, going, heirs, transfers, estate, held, others)
     return replace(
         plan,

@@ -64,6 +64,11 @@ def headline(plan: Plan) -> str:
 
 def summary(plan: Plan, path: Path | None, missing_proof: str = "") -> Iterator[str]:
     """For the terminal."""
+    for line in _summary(plan, path, missing_proof):
+        yield printable(line, 1_000)
+
+
+def _summary(plan: Plan, path: Path | None, missing_proof: str) -> Iterator[str]:
     yield headline(plan)
     names = _names(plan)
     if plan.people:
@@ -93,7 +98,7 @@ def summary(plan: Plan, path: Path | None, missing_proof: str = "") -> Iterator[
     yield from _hazards(plan)
     if plan.refusals:
         yield ""
-        yield "Refused, whatever is asked for"
+        yield "Refused: these are not in the plan"
         yield from _capped(
             [f"  {printable(one.user, 60)}: {one.text}" for one in plan.refusals], "refusals"
         )
@@ -243,8 +248,11 @@ def page(plan: Plan, path: Path | None) -> str:
             for one in plan.people
         ],
     )  # fmt: skip
+    part("What they hold", ("User", "Holds"), sorted(_held(plan).items()))
     part(
-        "Refused, whatever is asked for", ("User", "Why"), [(r.user, r.text) for r in plan.refusals]
+        "Refused: these are not in the plan",
+        ("User", "Why"),
+        [(r.user, r.text) for r in plan.refusals],
     )
     part(
         "Blockers of the deactivation",
@@ -273,6 +281,17 @@ def page(plan: Plan, path: Path | None) -> str:
     part("Could not be looked at", ("What",), [(one,) for one in plan.unknown])
     part("Rules", ("Rule", "Value"), sorted((k, str(v)) for k, v in plan.rules.items()))
     return html.page(f"Offboarding {plan.organization}", "\n".join(body))
+
+
+def _held(plan: Plan) -> dict[str, str]:
+    """What each leaver holds, in one line."""
+    names = _names(plan)
+    held: dict[str, list[str]] = {}
+    for row in plan.owned:
+        if row["scope"] == "held":
+            n = "" if row["open"] == 1 else f" ({row['open']:,})"
+            held.setdefault(names.get(row["user"], row["user"]), []).append(row["object"] + n)
+    return {user: ", ".join(listed) for user, listed in held.items()}
 
 
 def _state(plan: Plan, one: Hazard) -> str:
