@@ -188,8 +188,9 @@ def _differences(client: Client, plan: Plan) -> tuple[str, ...]:
                     f"{group.name} of {holder} has {count:,} rows now, the plan allows "
                     f"{one.most:,}: make a new one"
                 )
-            if count != one.count:
-                told.append(f"{group.name}: {count:,} rows now, {one.count:,} when planned")
+            planned = one.count + one.archived * (group.object in ownership.ARCHIVED)
+            if count != planned:
+                told.append(f"{group.name}: {count:,} rows now, {planned:,} when planned")
     return tuple(told)
 
 

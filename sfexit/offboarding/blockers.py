@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sfexit.catalog import Description
-from sfexit.offboarding.asking import Asking, Look, value
+from sfexit.offboarding.asking import Asking, Look, Row, value
 from sfexit.offboarding.naming import Mention
 from sfexit.offboarding.people import User
 from sfexit.offboarding.plan import Blocker, Step
@@ -156,7 +156,8 @@ def of_rows(
     asking: Asking, users: Sequence[User], heirs: Mapping[str, str], lift: Collection[str]
 ) -> tuple[list[Blocker], list[Step]]:
     """Reasons that lie in rows, and the steps that lift those whose code is in `lift`. The heir
-    takes the place, or nobody when it would be the row's own user."""
+    takes the place, or nobody when it would be the row's own user. `users` are in the order in
+    which they leave: one step changes all of a row, when the first of them goes."""
     ids = [one.id for one in users]
     known = asking.described("User")
     fields = ["DelegatedApproverId", *(hierarchy_fields(known) if known else ())]
@@ -164,20 +165,15 @@ def of_rows(
     looks.append(Look("Site", ("Name", "GuestRecordDefaultOwnerId"), "GuestRecordDefaultOwnerId"))
     *found, sites = asking.look(looks, ids)
     blockers: list[Blocker] = []
-    steps: list[Step] = []
+    steps: dict[str, Step] = {}
+    turn = {one: place for place, one in enumerate(ids)}
     for field, rows in zip(fields, found, strict=True):
         code = _DELEGATED if field == "DelegatedApproverId" else _HIERARCHY
         for row in rows or ():
             user, holder = value(row, field) or "", value(row, "Id") or ""
             step = ""
             if code in lift:
-                heir = heirs.get(user, "")
-                after = heir if heir and heir != holder and heir.startswith("005") else None
-                step = f"blockers-{len(steps) + 1}"
-                steps.append(Step(step, "blockers", "update", user, "User", holder,
-                                  {field: user}, {field: after},
-                                  f"Change {field} of {printable(value(row, 'Username') or '', 80)}"
-                                  ))  # fmt: skip
+                step = _lifting(steps, row, field, user, heirs.get(user, ""), turn)
             kind = _KINDS[code]
             fix = kind.fix if step else f"{kind.fix}, or plan with --lift {code}"
             blockers.append(
@@ -192,7 +188,29 @@ def of_rows(
                     f"{kind.label}: {name}", kind.setup_path, kind.fix, "", True,
                     f"Site.GuestRecordDefaultOwnerId of {value(row, 'Id') or ''}")
         )  # fmt: skip
-    return blockers, steps
+    return blockers, list(steps.values())
+
+
+def _lifting(
+    steps: dict[str, Step], row: Row, field: str, user: str, heir: str, turn: Mapping[str, int]
+) -> str:
+    """Put the change into the one step of its row, since a request may name a row only once; the
+    step's id."""
+    holder = value(row, "Id") or ""
+    after = heir if heir.startswith("005") and heir != holder else None
+    known = steps.get(holder)
+    if known is None:
+        name = printable(value(row, "Username") or "", 80)
+        known = Step(f"blockers-{len(steps) + 1}", "blockers", "update", user, "User", holder,
+                     {}, {}, f"Name other people on the user {name}")  # fmt: skip
+    first = min(known.user_id, user, key=lambda one: turn.get(one, len(turn)))
+    steps[holder] = replace(
+        known,
+        user_id=first,
+        before={**known.before, field: user},
+        after={**known.after, field: after},
+    )
+    return known.id
 
 
 def unseen() -> list[Blocker]:

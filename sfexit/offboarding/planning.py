@@ -118,7 +118,9 @@ def _filled(
     refusals: list[Refusal],
 ) -> Plan:
     """The plan with everything that concerns these leavers."""
-    going = sorted((users.by_id[one] for one in leavers), key=lambda one: one.username)
+    going = sorted(
+        (users.by_id[one] for one in leavers), key=lambda one: (leavers[one.id].wave, one.username)
+    )
     full = {one for one, leaver in leavers.items() if leaver.mode == FULL}
     estate = owned.count(asking, going) if going else owned.Estate(())
     heirs = inheriting.heirs_of(users, leavers, estate, rules)
@@ -159,7 +161,7 @@ def _filled(
             Person(one.id, one.username, one.name, kinds[one.id], leavers[one.id].mode,
                    leavers[one.id].wave, heirs.get(one.id, ""), dict(one.state),
                    dict(sorted(signs[one.id].logins.items())))
-            for one in sorted(going, key=lambda u: (leavers[u.id].wave, u.username))
+            for one in going
         ),
         steps=holdings.numbered([*held.steps, *lifting, *work, *last], PHASES),
         transfers=transfers,

@@ -35,7 +35,7 @@ def only_ownership(
         for group in ownership.groups(kept):
             counts = owned_by(client, group, list(group.holders))
             counted += [
-                replace(one, count=counts.get(one.user_id, 0))
+                replace(one, count=counts.get(one.user_id, 0), archived=0)
                 for one in group.transfers
                 if counts.get(one.user_id, 0)
             ]

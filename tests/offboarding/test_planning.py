@@ -233,14 +233,19 @@ def test_open_activities_only(org: Office) -> None:
 
 def test_approved_blockers_get_a_step(org: Office) -> None:
     plan = org.plan(everybody(org), lift=("delegated_approver", "hierarchy_field"))
-    steps = {one.id: one for one in plan.phase("blockers")}
-    lifted = [one for one in plan.blockers if one.step]
-    assert codes(lifted) == {"delegated_approver", "hierarchy_field"}
-    for one in lifted:
-        step = steps[one.step]
-        assert step.user_id == one.user_id and step.record_id == org.id(0)
-        assert list(step.before.values()) == [one.user_id]
-        assert list(step.after.values()) == [org.id(org.who.people[-1])]
+    lifted = {one.code: one for one in plan.blockers if one.step}
+    assert set(lifted) == {"delegated_approver", "hierarchy_field"}
+    [step] = plan.phase("blockers")  # both lie on one user, and a request names a row once
+    assert {one.step for one in lifted.values()} == {step.id}
+    heir = org.id(org.who.people[-1])
+    assert step.record_id == org.id(0)
+    assert step.before == {
+        "DelegatedApproverId": lifted["delegated_approver"].user_id,
+        "Mentor__c": lifted["hierarchy_field"].user_id,
+    }
+    assert step.after == {"DelegatedApproverId": heir, "Mentor__c": heir}
+    leaving = [one.user_id for one in plan.people]
+    assert step.user_id == min(step.before.values(), key=lambda one: leaving.index(str(one)))
 
 
 def test_ids_of_both_lengths_letters_of_both_cases_and_twice_is_once(org: Office) -> None:
