@@ -111,7 +111,7 @@ def _ruled(page: Any) -> list[list[list[str]]]:
 def _draft(read: list[tuple[list[_Row], list[list[list[str]]]]], source: str) -> Draft:
     draft = Draft(source)
     text = [phrase.text for rows, _ in read for row in rows for phrase in row]
-    if any(labels.begins_with(one, "credit") for one in text[:12]):
+    if any(labels.begins_with(one, "credit_document") for one in text[:12]):
         draft.head["kind"] = "credit memo"
     ruled = [row for _, tables in read for table in tables for row in _table_rows(table)]
     if ruled:

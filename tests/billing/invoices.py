@@ -98,6 +98,7 @@ def english_ruled() -> Made:
     paper = _Paper()
     paper.at(15, 20, "VENDOR LTD", bold=True)
     paper.at(15, 26, "1 Cloud Street, Dublin")
+    paper.at(110, 26, "Credit terms: net 30 days")
     for n, (label, value) in enumerate(
         [
             ("Invoice Number:", "INV-1001"),
