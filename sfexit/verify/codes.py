@@ -123,8 +123,6 @@ _TABLE = (
     Code("org-lives", _N, _L, 5, True, "somebody worked in the org since the export", _EXPORT),
     # what could not be found out
     Code("check-not-made", _U, _L, 2, True, "a check could not be made", "verify again"),
-    Code("part-not-checked", _U, _Q, 4, False, "this run looked at a part only",
-         "run the other parts, or the same line again"),
 )  # fmt: skip
 
 #: code → what it means

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -16,7 +17,11 @@ from sfexit.verify.unpack import table
 KIND = "files"
 _NEEDED = ("object", "record_id", "path", "bytes", "sha256", "salesforce_md5", "salesforce_bytes")
 _KEY = ("object", "record_id", "field", "reference")
-_TOLD = 200  # findings that are spelled out
+#: Of these every record has exactly one body (REST API Developer Guide, "sObject Blob Get").
+EVERY_ROW = frozenset(
+    {"Attachment", "ContentVersion", "Document", "EventLogFile", "StaticResource"}
+)
+_LEFT_OUT = re.compile(r"([0-9][0-9,]*) were left out by")
 
 
 class Bodies:
@@ -51,11 +56,22 @@ class Bodies:
         self._base.close()
 
 
-def exceptions(bag: Path) -> tuple[set[tuple[str, ...]], Counter[str]]:
+def left_out(ledger: Mapping[str, Mapping[str, str]]) -> dict[str, int]:
+    """By object, how many bodies are not here by the user's choice, as the ledger says."""
+    found = {}
+    for name, line in ledger.items():
+        told = _LEFT_OUT.search(line["reason"])
+        if told:
+            found[name] = int(told[1].replace(",", ""))
+    return found
+
+
+def exceptions(bag: Path, runs: RunWriter) -> tuple[set[tuple[str, ...]], Counter[str]]:
     """What the archive itself says of its bodies (archive-format.md, section 5.1).
 
     The bodies that are kept although they are not what their record says, by object, record,
-    field and reference; and how many are not here, by object. Both empty without such a table.
+    field and reference; and how many are not here, by object: their ids go to `runs`. Both empty
+    without such a table.
     """
     kept: set[tuple[str, ...]] = set()
     absent: Counter[str] = Counter()
@@ -69,6 +85,8 @@ def exceptions(bag: Path) -> tuple[set[tuple[str, ...]], Counter[str]]:
             kept.add(tuple(row[at[name]] for name in _KEY))
         else:
             absent[row[at["object"]]] += 1
+            if not malformed([row[at["record_id"]]]):
+                runs.own(f"files:{row[at['object']]}", [row[at["record_id"]]])
     return kept, absent
 
 
@@ -76,18 +94,20 @@ def check_index(
     bag: Path,
     declared: int | None,
     counts: Mapping[str, Mapping[str, int]],
+    unwanted: Mapping[str, int],
     bodies: Bodies,
     runs: RunWriter,
     findings: list[Finding],
 ) -> int:
     """Compare each line of the index with the body it names; returns how many lines there are.
 
-    The ids of its lines go to `runs` under `files:<object>`, so that records without a body can
-    be told. `counts`: by object, what the ledger's witnesses say of its bodies. Raises Broken,
-    OSError, ValueError when the index itself cannot be read.
+    The ids of its lines, and of the bodies that are explained, go to `runs` under `files:<object>`,
+    so that records without a body can be told. `counts`: by object, what the ledger's witnesses say
+    of its bodies; `unwanted`: how many were left out by choice. Raises Broken, OSError, ValueError
+    when the index itself cannot be read.
     """
     told = table(bag, FILES)
-    kept, absent_bodies = exceptions(bag)
+    kept, absent_bodies = exceptions(bag, runs)
     lines: Counter[str] = Counter()
     header = next(told, [])
     absent = [name for name in _NEEDED if name not in header]
@@ -97,14 +117,13 @@ def check_index(
     count = 0
 
     def find(code: str, line: dict[str, str], expected: str, found: str, witness: str) -> None:
-        if len(findings) < _TOLD:
-            findings.append(
-                Finding(
-                    code, KIND, object=printable(line["object"], 80),
-                    record_id=printable(line["record_id"], 20), path=printable(line["path"], 200),
-                    expected=printable(expected, 80), found=printable(found, 80), witness=witness,
-                )
-            )  # fmt: skip
+        findings.append(
+            Finding(
+                code, KIND, object=printable(line["object"], 80),
+                record_id=printable(line["record_id"], 20), path=printable(line["path"], 200),
+                expected=printable(expected, 80), found=printable(found, 80), witness=witness,
+            )
+        )  # fmt: skip
 
     for count, row in enumerate(told, 1):
         if len(row) != len(header):
@@ -135,7 +154,8 @@ def check_index(
         if line["salesforce_bytes"] and number(line["salesforce_bytes"]) != size:
             find("body-wrong", line, f"{line['salesforce_bytes']} bytes", str(size), "Salesforce")
     for name, witnesses in counts.items():
-        here = {"bodies": lines[name], "bodies_listed": lines[name] + absent_bodies[name]}
+        listed = lines[name] + absent_bodies[name] + unwanted.get(name, 0)
+        here = {"bodies": lines[name], "bodies_listed": listed}
         for witness, number_of in here.items():
             if witness in witnesses and witnesses[witness] != number_of:
                 findings.append(
@@ -149,8 +169,6 @@ def check_index(
                     witness="datapackage.json")
         )  # fmt: skip
     for (path,) in bodies.unnamed():
-        if len(findings) >= _TOLD:
-            break
         found = "a body that no line of the index names"
         findings.append(Finding("evidence-wrong", KIND, path=path, found=found, witness=FILES))
     return count

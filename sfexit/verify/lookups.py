@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Set
 from dataclasses import dataclass
 from dataclasses import field as fields_of
 
@@ -38,13 +38,14 @@ def sweep(
     runs: Runs,
     told: Contents,
     cascading: frozenset[str],
-    with_bodies: Mapping[str, bool],
+    with_bodies: Set[str],
     findings: list[Finding],
 ) -> dict[str, Relation]:
     """Go through all ids once. Returns what became of each relation, by `Object.Field`.
 
     `cascading`: relations whose parent takes its children along when it is deleted.
-    `with_bodies`: objects whose every row should have a line in the index of files.
+    `with_bodies`: objects whose every row has a line in the index of files, or one that says why
+    its body is not here.
     """
     relations: dict[str, Relation] = {}
     twice: Counter[str] = Counter()
@@ -58,7 +59,7 @@ def sweep(
             if len(own) != len(ids):
                 _twice(key, ids, told, twice, findings)
             here |= own
-            if with_bodies.get(key):
+            if key in with_bodies:
                 _bare(key, own - set(found.get(f"files:{key}", ())), bare, findings)
         for key, ids in found.items():
             if "." in key:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sfexit.redaction import printable
@@ -20,12 +21,22 @@ _LIMIT = 64 << 20
 _LONGEST_EVENT = 16 << 20
 
 
-def check_schema(bag: Path, told: Contents, findings: list[Finding]) -> frozenset[str]:
-    """Compare each table's columns with the org's own description of the object.
+@dataclass(frozen=True)
+class Described:
+    """What the org's descriptions say beyond columns.
 
-    Returns the relations (`Child.Field`) whose parents take their children along.
+    `cascading`: relations (`Child.Field`) whose parents take their children along. `with_bodies`:
+    objects that have a field of type base64.
     """
+
+    cascading: frozenset[str] = frozenset()
+    with_bodies: frozenset[str] = frozenset()
+
+
+def check_schema(bag: Path, told: Contents, findings: list[Finding]) -> Described:
+    """Compare each table's columns with the org's own description of the object."""
     cascading: set[str] = set()
+    with_bodies: set[str] = set()
     for name, resource in sorted(told.resources.items()):
         parts = resource.paths[0].split("/") if resource.paths else []
         if len(parts) != 4:
@@ -35,6 +46,8 @@ def check_schema(bag: Path, told: Contents, findings: list[Finding]) -> frozense
             data, _ = content(bag, path, limit=_LIMIT)
             described = json.loads(data)
             fields = [str(one["name"]) for one in described["fields"]]
+            if any(one.get("type") == "base64" for one in described["fields"]):
+                with_bodies.add(name)
             for one in described.get("childRelationships") or ():
                 if one.get("cascadeDelete"):
                     cascading.add(f"{one.get('childSObject')}.{one.get('field')}")
@@ -53,7 +66,7 @@ def check_schema(bag: Path, told: Contents, findings: list[Finding]) -> frozense
         if described.get("name") != name:
             other = printable(str(described.get("name")), 80)
             findings.append(_wrong(name, path, name, f"describes {other}"))
-    return frozenset(cascading)
+    return Described(frozenset(cascading), frozenset(with_bodies))
 
 
 def _wrong(name: str, path: str, expected: str, found: str) -> Finding:

@@ -14,7 +14,10 @@ import hashlib
 import io
 import json
 import os
+import re
 import shutil
+import warnings
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +29,10 @@ from sfexit.verify.codes import Level
 QUICK, NORMAL, DEEP = Level.QUICK, Level.NORMAL, Level.DEEP
 PAGES, LEDGER, PACKAGE = "data/evidence/pages.csv", "data/ledger.csv", "data/datapackage.json"
 INDEX, JOBS = "data/files/index.csv.gz", "data/evidence/jobs.csv"
+METADATA, LISTED = "data/metadata/index.csv", "data/metadata/listed.json.gz"
+PACKAGE_1 = "data/metadata/packages/0001"
+DEFINITIONS, DICTIONARY = "data/definitions/index.csv", "data/schema/dictionary.csv"
+FILLED = "data/schema/filled.json.gz"
 SIGHT, JOURNAL = "data/org/sight.json", "data/evidence/journal.jsonl"
 
 
@@ -294,7 +301,7 @@ def _long_value(bag: Path) -> None:
 
 def _journal_edited(bag: Path) -> None:
     path = bag / JOURNAL
-    path.write_bytes(path.read_bytes().replace(b'"rows":25', b'"rows":24', 1))
+    path.write_bytes(re.sub(rb'"rows":[0-9]+', b'"rows":987654', path.read_bytes(), count=1))
 
 
 def _journal_cut(bag: Path) -> None:
@@ -391,6 +398,101 @@ def _zero(path: Path) -> None:
 
 def _wrong_suffix(value: str) -> str:
     return value[:17] + ("A" if value[17] != "A" else "B")
+
+
+def _zip_entry(bag: Path, change: Callable[[dict[str, bytes]], Any]) -> None:
+    """Write a package anew with other entries."""
+    path = bag / f"{PACKAGE_1}.zip"
+    with zipfile.ZipFile(path) as old:
+        entries = {name: old.read(name) for name in old.namelist()}
+    change(entries)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, data in entries.items():
+            new.writestr(name, data)
+
+
+def zipped(change: Callable[[dict[str, bytes]], Any]) -> Callable[[Path], None]:
+    return lambda bag: _zip_entry(bag, change)
+
+
+def _component(entries: dict[str, bytes]) -> str:
+    return next(name for name in entries if name.endswith(".cls"))
+
+
+def _zip_twice(bag: Path) -> None:
+    path = bag / f"{PACKAGE_1}.zip"
+    with zipfile.ZipFile(path, "a") as archive:
+        name = archive.namelist()[0]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            archive.writestr(name, b"another")
+
+
+def _zip_rotten(bag: Path) -> None:
+    """The bytes of one file in a ZIP are others than its checksum says."""
+    path = bag / f"{PACKAGE_1}.zip"
+    with zipfile.ZipFile(path) as archive:
+        first = archive.infolist()[0]
+        at = first.header_offset + 30 + len(first.filename) + first.compress_size // 2
+    data = bytearray(path.read_bytes())
+    data[at] ^= 0x55
+    path.write_bytes(data)
+
+
+def edit(path: str, change: Callable[[list[list[str]]], Any]) -> Callable[[Path], None]:
+    return lambda bag: edit_csv(bag / path, change)
+
+
+def one_cell(path: str, column: str, value: str, row: int = 1) -> Callable[[Path], None]:
+    return edit(path, lambda rows: rows[row].__setitem__(rows[0].index(column), value))
+
+
+def _definition_of_another(bag: Path) -> None:
+    """Two reports have each other's definition."""
+    folder = bag / "data/definitions/Report"
+    swap(*sorted(folder.glob("*.json.gz"))[:2])
+
+
+def _no_definitions(bag: Path) -> None:
+    shutil.rmtree(bag / "data/definitions")
+
+
+def _version_missing(bag: Path) -> None:
+    """A file version loses its body and its line, and every count is made to fit."""
+    told = read_csv(bag / INDEX)
+    columns, lines = told[0], told[1:]
+    of, where = columns.index("object"), columns.index("path")
+    lost = next(line for line in lines if line[of] == "ContentVersion")
+    (bag / "data" / lost[where]).unlink()
+    for folder in (bag / "data" / lost[where]).parents:
+        if any(folder.iterdir()):
+            break
+        folder.rmdir()
+    _without_line(bag, lost)
+
+
+def _without_line(bag: Path, lost: list[str]) -> None:
+    edit_csv(bag / INDEX, lambda rows: rows.remove(lost))
+
+    def package(told: Any) -> None:
+        files = next(r for r in told["resources"] if r["name"] == "files")
+        files["rows"] -= 1
+
+    edit_json(bag / PACKAGE, package)
+
+    def ledger(rows: list[list[str]]) -> None:
+        line = line_of(rows, "object", "ContentVersion")
+        at = rows[0].index("witnesses")
+        line[at] = re.sub(r"(bodies\w*)=(\d+)", lambda m: f"{m[1]}={int(m[2]) - 1}", line[at])
+
+    edit_csv(bag / LEDGER, ledger)
+
+
+def _version_twice(rows: list[list[str]]) -> None:
+    """Another version's line in place of a version's: no count changes."""
+    of = rows[0].index("object")
+    mine = [at for at, row in enumerate(rows) if row[of] == "ContentVersion"]
+    rows[mine[0]] = rows[mine[1]]
 
 
 CONTACT = "Contact"
@@ -499,5 +601,35 @@ DAMAGES = [
     Damage("a body of another size than Salesforce has", "maker", DEEP, "body-wrong", "ContentVersion", _index_cell("salesforce_bytes", "1")),
     Damage("a line without its body", "maker", DEEP, "body-missing", "ContentVersion", _index_cell("path", "files/content/00/none.pdf")),
     Damage("a body without a line", "maker", DEEP, "evidence-wrong", "files/content", _index(lambda rows: rows.pop())),
+    Damage("a file version missing, all counts made to fit", "maker", DEEP, "body-missing", "ContentVersion", _version_missing),
+    Damage("a file version told twice in place of another", "maker", DEEP, "body-missing", "ContentVersion", _index(_version_twice)),
+    Damage("metadata without a component that the org listed", "maker", DEEP, "metadata-wrong", METADATA, edit(METADATA, lambda rows: rows.pop(1))),
+    Damage("a component that stands twice", "maker", DEEP, "metadata-wrong", METADATA, edit(METADATA, lambda rows: rows.append(rows[1]))),
+    Damage("a component of a package that is not here", "maker", DEEP, "metadata-wrong", METADATA, one_cell(METADATA, "packages", "0077")),
+    Damage("a component with an outcome nobody knows", "maker", DEEP, "metadata-wrong", METADATA, one_cell(METADATA, "outcome", "fine")),
+    Damage("a missing component that is said to be there", "maker", DEEP, "metadata-wrong", METADATA, one_cell(METADATA, "packages", "")),
+    Damage("a component of another size", "maker", DEEP, "metadata-wrong", METADATA, one_cell(METADATA, "bytes", "7")),
+    Damage("no index of the metadata", "maker", DEEP, "metadata-wrong", METADATA, lambda b: (b / METADATA).unlink()),
+    Damage("no list of the metadata", "maker", DEEP, "metadata-wrong", LISTED, lambda b: (b / LISTED).unlink()),
+    Damage("a ZIP of metadata that is not here", "maker", DEEP, "metadata-wrong", PACKAGE_1, lambda b: (b / f"{PACKAGE_1}.zip").unlink()),
+    Damage("a ZIP of metadata that nobody noted", "maker", DEEP, "metadata-wrong", PACKAGE_1, lambda b: (b / f"{PACKAGE_1}.json").unlink()),
+    Damage("a ZIP of metadata cut short", "maker", DEEP, "metadata-wrong", PACKAGE_1, lambda b: os.truncate(b / f"{PACKAGE_1}.zip", 900)),
+    Damage("a ZIP with a rotten file", "maker", DEEP, "metadata-wrong", PACKAGE_1, _zip_rotten),
+    Damage("a ZIP with a name twice", "maker", DEEP, "metadata-wrong", PACKAGE_1, _zip_twice),
+    Damage("a ZIP that leads outside", "maker", DEEP, "metadata-wrong", PACKAGE_1, zipped(lambda e: e.update({"../../x": b""}))),
+    Damage("a ZIP without a class", "maker", DEEP, "metadata-wrong", ".cls", zipped(lambda e: e.pop(_component(e)))),
+    Damage("a ZIP with another class under its name", "maker", DEEP, "metadata-wrong", PACKAGE_1, zipped(lambda e: e.update({_component(e): b"another"}))),
+    Damage("a report without its definition", "maker", DEEP, "metadata-wrong", "Report", edit(DEFINITIONS, lambda rows: rows.pop())),
+    Damage("a definition of a report that is not here", "maker", DEEP, "metadata-wrong", "00O000000000001AAA", one_cell(DEFINITIONS, "id", "00O000000000001AAA")),
+    Damage("a definition without its file", "maker", DEEP, "metadata-wrong", "definitions/", one_cell(DEFINITIONS, "definition", "definitions/Report/none.json.gz")),
+    Damage("the definition of another report", "maker", DEEP, "metadata-wrong", "Report", _definition_of_another),
+    Damage("no definitions at all", "maker", DEEP, "metadata-wrong", DEFINITIONS, _no_definitions),
+    Damage("a dictionary without a field", "maker", DEEP, "schema-wrong", DICTIONARY, edit(DICTIONARY, lambda rows: rows.pop(3))),
+    Damage("a dictionary without an object", "maker", DEEP, "schema-wrong", DICTIONARY, edit(DICTIONARY, lambda rows: rows.__setitem__(slice(None), [row for row in rows if row[0] != CONTACT]))),
+    Damage("a field of another type in the dictionary", "maker", DEEP, "schema-wrong", DICTIONARY, one_cell(DICTIONARY, "type", "double")),
+    Damage("a column that the dictionary does not know", "maker", DEEP, "schema-wrong", DICTIONARY, one_cell(DICTIONARY, "in_archive", "false")),
+    Damage("a field filled more often than there are rows", "maker", DEEP, "schema-wrong", DICTIONARY, one_cell(DICTIONARY, "filled", "999999")),
+    Damage("a dictionary that counts otherwise", "maker", DEEP, "schema-wrong", DICTIONARY, lambda b: edit_json(b / FILLED, lambda t: t["objects"][CONTACT]["columns"].update(Id=1))),
+    Damage("no counts of the dictionary", "maker", DEEP, "schema-wrong", FILLED, lambda b: (b / FILLED).unlink()),
     Damage("a parent that cannot be absent", "maker", DEEP, "lookup-open", "CaseComment", _parents_gone),
 ]  # fmt: skip
