@@ -213,6 +213,7 @@ def _pages(bag: Path, told: Contents, findings: list[Finding]) -> None:
             line["route"],
             line["origin"],
             number(line["reading"]),
+            line.get("from_sha256", ""),
         )
         told.pages[path] = page
         # Pages of a refresh that lost rows on purpose have fewer than Salesforce declared.

@@ -10,6 +10,9 @@ from dataclasses import field as fields_of
 from sfexit.verify.contents import Contents
 from sfexit.verify.finding import Finding
 from sfexit.verify.ids import Runs
+from sfexit.verify.refreshed import FOLDER as WIRE
+from sfexit.verify.refreshed import GONE as WIRE_GONE
+from sfexit.verify.refreshed import KIND as REFRESH
 
 IDS, LOOKUPS, FILES = "ids", "lookups", "files"
 _TOLD = 20
@@ -53,16 +56,17 @@ def sweep(
     for found in runs.ranges():
         here: set[str] = set()
         for key, ids in found.items():
-            if "." in key or key.startswith("files:"):
+            if "." in key or ":" in key:
                 continue
             own = set(ids)
             if len(own) != len(ids):
                 _twice(key, ids, told, twice, findings)
             here |= own
+            _differs(key, own, found, findings)
             if key in with_bodies:
                 _bare(key, own - set(found.get(f"files:{key}", ())), bare, findings)
         for key, ids in found.items():
-            if "." in key:
+            if "." in key and ":" not in key:
                 _resolve(relations, key, set(ids), here, told, cascading)
     for key, relation in sorted(relations.items()):
         if relation.open:
@@ -117,6 +121,16 @@ def _bare(name: str, ids: set[str], bare: Counter[str], findings: list[Finding])
                 Finding("body-missing", FILES, object=name, record_id=one,
                         expected="a line in the index of files", found="none")
             )  # fmt: skip
+
+
+def _differs(
+    name: str, own: set[str], found: dict[str, list[str]], findings: list[Finding]
+) -> None:
+    for one in sorted(own & set(found.get(f"{WIRE_GONE}:{name}", ()))):
+        findings.append(
+            Finding("evidence-wrong", REFRESH, object=name, record_id=one, witness=WIRE,
+                    expected="no row, since the org has it no more", found="a row")
+        )  # fmt: skip
 
 
 def _resolve(

@@ -30,6 +30,7 @@ from sfexit.verify.metadata import check_metadata
 from sfexit.verify.options import Options, Watch
 from sfexit.verify.payload import Payload
 from sfexit.verify.record import MOST_TOLD, Record
+from sfexit.verify.refreshed import check_refresh
 from sfexit.verify.tags import Tags
 from sfexit.verify.verdict import Judgement, judge
 from sfexit.verify.work import Memory
@@ -38,7 +39,7 @@ from sfexit.verify.work import Memory
 QUICK = ("names", "tags", "seal", "contents")
 NORMAL = (*QUICK, "digests")
 #: Those that need all of the archive, so that a look at a part leaves them out.
-ACROSS = ("ids", "lookups", "files", "schema", "metadata", "journal")
+ACROSS = ("ids", "lookups", "files", "schema", "metadata", "refresh", "journal")
 DEEP = (*NORMAL, "pages", *ACROSS)
 CHECKS = {Level.QUICK: QUICK, Level.NORMAL: NORMAL, Level.DEEP: DEEP}
 
@@ -141,6 +142,7 @@ class _Offline:
                 self.record.attempt("schema", self.check_schema)
                 self.record.attempt("metadata", self.check_metadata)
                 self.record.attempt("files", self.check_bodies, folder)
+                self.record.attempt("refresh", self.check_refresh, folder)
                 self.record.attempt("ids", self.check_ids, folder)
                 self.record.attempt("journal", self.check_journal)
             if self.payload.bodies is not None:
@@ -255,6 +257,16 @@ class _Offline:
         self.payload.bodies.close()
         (folder / "bodies.db").unlink(missing_ok=True)
         self.record.passed("files", f"{lines:,} lines of {FILES}")
+
+    def check_refresh(self, folder: Path) -> None:
+        writer = RunWriter(folder / "wire.ids")
+        (folder / "wire.ids").unlink(missing_ok=True)
+        pages, rows = check_refresh(
+            self.bag, self.told, self.payload.named, writer, self.record.found
+        )
+        writer.flush()
+        self.payload.runs += writer.runs
+        self.record.passed("refresh", f"{pages:,} rewritten pages, {rows:,} rows that differ")
 
     def with_bodies(self) -> frozenset[str]:
         """Objects whose every row should be among the files; none where those are unread."""

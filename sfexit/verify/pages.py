@@ -60,6 +60,7 @@ class Told:
     route: str
     origin: str
     reading: int = 1
+    source: str = ""  # SHA-256 of the page that a rewritten one came from
 
 
 @dataclass

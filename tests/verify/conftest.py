@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sfexit.archive import signing
+from sfexit.export.means import Tuning
 from sfexit.export.run import export
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.login import credential_from_environment
@@ -35,10 +36,11 @@ class Made:
 
     home: Path
     key: signing.SigningKey
+    name: str = "0001"
 
     @property
     def bag(self) -> Path:
-        return self.home / "bags" / "0001"
+        return self.home / "bags" / self.name
 
 
 def reports() -> list[SObject]:
@@ -70,3 +72,37 @@ def made(pristine: Made, tmp_path: Path) -> Made:
     """A copy of one's own, to be damaged."""
     shutil.copytree(pristine.home, tmp_path / "home", copy_function=shutil.copyfile)
     return Made(tmp_path / "home", pristine.key)
+
+
+class Clock:
+    """The org's clock: it stands where it is put."""
+
+    now = 1_780_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture(scope="session")
+def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A home with three bags, two of them made by a refresh. The newest is meant."""
+    place = tmp_path_factory.mktemp("refreshed")
+    key, clock = signing.load_or_create(place / "key"), Clock()
+    objects = [one for one in standard_objects() if one.name in OBJECTS]
+    org = SimulatedOrg(
+        seed=11, rows=ROWS, bulk_page_rows=100, objects=objects, clock=clock,
+        session_seconds=10**9,
+    )  # fmt: skip
+    tuning = Tuning(scan_from_bytes=1, bulk_from_rows=50, clock=clock)
+    with serve(org) as server:
+        told = {"SFEXIT_INSTANCE_URL": server.url, "SFEXIT_ACCESS_TOKEN": org.new_session()}
+        with Client(credential_from_environment(told)) as client:
+            export(client, place / "home", key=lambda: key, tuning=tuning)
+            for day in (1, 2):
+                clock.now += 5 * 3600
+                org.update_rows("Contact", [5 + day])
+                org.purge_rows("Contact", [20 + day])
+                export(client, place / "home", key=lambda: key, refresh=True, tuning=tuning)
+    for path in place.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+    return Made(place / "home", key, "0003")
