@@ -6,10 +6,12 @@ import csv
 import json
 import stat
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rig import Rig
+from rig import Rig, ledger_of
+from rig import problems_of_bag as problems
 
 from sfexit.archive import layout
 from sfexit.errors import Paused, QuotaSpent
@@ -18,7 +20,8 @@ from sfexit.export.metadata.listing import Listed
 from sfexit.export.plan import Selection
 from sfexit.export.result import ExportResult
 from sfexit.salesforce.metadata_api import Component, MetadataType
-from sfexit.simulated_org import SimulatedUser
+from sfexit.simulated_org import Doubts, SimulatedUser
+from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.components import KINDS
 
 
@@ -322,3 +325,18 @@ def test_halves_end():
 def test_the_list_survives_being_stored():
     everything = listed(ApexClass=2, Report=1)
     assert Listed.from_json(json.loads(json.dumps(everything.as_json()))) == everything
+
+
+def test_an_object_that_only_the_metadata_name_is_told(make_rig: Callable[..., Rig]) -> None:
+    """EntityDefinition may be filtered by the user's rights: then metadata are the witness."""
+    rig = make_rig(
+        rows=400, objects=standard_objects(), doubts=Doubts(definitions_show_hidden=False)
+    )
+    user = SimulatedUser("Nearly", hidden_objects=("Invoice__c",))
+    rig.environment["SFEXIT_ACCESS_TOKEN"] = rig.org.sign_in(user)
+    result = rig.run()
+    assert result.bag is not None
+    line = ledger_of(result.bag.path)["Invoice__c"]
+    assert line.outcome == "not_exported" and "listMetadata" in line.evidence
+    assert "Read on the object" in line.remedy
+    assert problems(result.bag.path) == []

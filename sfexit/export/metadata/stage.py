@@ -32,6 +32,10 @@ _DIVISIONS = 64
 _COST = {packages.SIZE: 0, packages.FAULT: 1, packages.DAMAGE: 16}
 
 
+#: Standard objects are named by their describe; some of the metadata's names are no objects.
+_CUSTOM = ("__c", "__b", "__x", "__mdt", "__kav", "__e")
+
+
 class Metadata(Stage):
     """Metadata packages as received, and what became of every component."""
 
@@ -68,8 +72,22 @@ class Metadata(Stage):
         self._forget_others(set(told))
         self._publish_index(index.lines(listed, plan, told))
 
+    def named(self) -> set[str]:
+        """Custom objects of the org's metadata: another list of objects, with its own eyes."""
+        listed = self._stored_list()
+        if listed is None:
+            return set()
+        return {
+            one.full_name
+            for one in listed.components
+            if one.type == "CustomObject" and one.full_name.endswith(_CUSTOM)
+        }
+
     def ledger(self, lines: tuple[LedgerLine, ...]) -> tuple[LedgerLine, ...]:
-        """Objects whose content the metadata hold are covered only if there are any."""
+        """Objects whose content the metadata hold are covered only if there are any; objects that
+        only the metadata name are hidden from this user."""
+        known = {line.object for line in lines}
+        lines += tuple(map(_hidden, sorted(self.named() - known)))
         summary = self.summary
         if set(summary.outcomes) - {"failed", "left_out"}:
             return lines
@@ -196,3 +214,16 @@ class Metadata(Stage):
             return
         except Transient as silence:
             raise Paused(silent(silence)) from fault
+
+
+def _hidden(name: str) -> LedgerLine:
+    return LedgerLine(
+        name,
+        name,
+        "not_exported",
+        reason="hidden from this user",
+        evidence="the Metadata API lists it (listMetadata, CustomObject); describeGlobal and "
+        "EntityDefinition do not",
+        remedy="give the user View All Data, or Read on the object in a permission set; then "
+        "export again into a new bag (`sfexit export HOME --anew`)",
+    )
