@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from contenders import cli
 
 HERE = Path(__file__).parent
 TWENTY = (
@@ -128,7 +129,14 @@ def measured(org: Org, words: list[str], environment: dict[str, str]) -> Cost:
 
 def contenders(*, with_simple: bool) -> list[str]:
     """Names in the order of a round."""
-    return ["sfexit", "floor", "plain"] + (["simple"] if with_simple else [])
+    names = ["sfexit", "floor", "plain"]
+    if with_simple:
+        names += ["simple"]
+        if cli() is not None:
+            names += ["sf"]
+        else:
+            print("The Salesforce CLI is not here, so it is left out: put sf on the PATH.")
+    return names
 
 
 def run(name: str, org: Org, job: Job, queries: list[str], folder: Path) -> Cost:
@@ -146,7 +154,7 @@ def run(name: str, org: Org, job: Job, queries: list[str], folder: Path) -> Cost
         return measured(org, [*words, "--objects", ",".join(job.objects)], environment)
     out.mkdir()
     environment = {"BENCH_TOKEN": token, "REQUESTS_CA_BUNDLE": org.told["ca"]}
-    url = org.told["tls_url" if name == "simple" else "url"]
+    url = org.told["tls_url" if name in ("simple", "sf") else "url"]
     words = [sys.executable, str(HERE / "contenders.py"), name, url, str(out), *queries]
     return measured(org, words, environment)
 
@@ -181,6 +189,7 @@ def main() -> None:
     parser.add_argument("--no-simple", action="store_true")
     parser.add_argument("--cache", type=Path, help="keep rendered pages here for the next time")
     given = parser.parse_args()
+    names = contenders(with_simple=not given.no_simple)
     for key in given.job or sorted(JOBS):
         job = JOBS[key]
         with tempfile.TemporaryDirectory() as text:
@@ -192,7 +201,7 @@ def main() -> None:
                     run("plain", org, job, queries, folder)  # renders the pages
                     costs: dict[str, list[Cost]] = {}
                     for _ in range(given.rounds):
-                        for name in contenders(with_simple=not given.no_simple):
+                        for name in names:
                             costs.setdefault(name, []).append(run(name, org, job, queries, folder))
                 name = "no added latency" if setting == "none" else "real-like"
                 table(job, name, costs)
