@@ -18,7 +18,7 @@ demo: $(VENV)/.for-demo
 	@$(BIN)/sfexit demo
 
 test: $(VENV)/.for-development
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 check: $(VENV)/.for-development
 	@$(BIN)/ruff check $(LINTED)

@@ -24,7 +24,7 @@ from typing import Any
 from sfexit.offboarding import applying, planning, undoing
 from sfexit.offboarding import journal as journals
 from sfexit.offboarding.applying import Applied, Caps
-from sfexit.offboarding.hazard_kinds import FLAGS
+from sfexit.offboarding.flags import FLAGS
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.plan import Plan
 from sfexit.offboarding.successors import Rules

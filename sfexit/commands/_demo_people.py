@@ -64,7 +64,7 @@ def people_leave(
 
 def _planned(client: Client, leavers: list[str], heir: str) -> Plan:
     from sfexit.offboarding import planning
-    from sfexit.offboarding.hazard_kinds import FLAGS
+    from sfexit.offboarding.flags import FLAGS
     from sfexit.offboarding.successors import Rules
     from sfexit.offboarding.wanted import Leaver, Wanted
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from sfexit.commands import _exit, _notify
+from sfexit.commands import _exit
 from sfexit.commands._open import open_client, org_options, settings_for
 from sfexit.errors import UsageProblem
 from sfexit.settings import config_folder
@@ -116,6 +116,7 @@ def command(
     from sfexit.archive import home as homes
     from sfexit.archive import signing
     from sfexit.archive.layout import HomeLayout
+    from sfexit.commands import _notify
     from sfexit.commands._memory import keep_freed_memory
     from sfexit.commands._signals import stopping
     from sfexit.commands._terminal import progress

@@ -13,8 +13,7 @@ from sfexit.commands import _exit
 from sfexit.commands._offboarding import apply, status, undo
 from sfexit.commands._open import open_client, org_options, settings_for
 from sfexit.errors import ArchiveProblem, Blocked, UsageProblem
-from sfexit.offboarding.blockers import LIFTED
-from sfexit.offboarding.hazard_kinds import FLAGS
+from sfexit.offboarding.flags import FLAGS, LIFTED
 
 if TYPE_CHECKING:
     from sfexit.offboarding.plan import Plan

@@ -25,8 +25,6 @@ class _Kind:
 
 
 _DELEGATED, _HIERARCHY, _SITE = "delegated_approver", "hierarchy_field", "site_owner"
-#: Blockers that sfexit can lift by itself, when they are approved one by one.
-LIFTED = (_DELEGATED, _HIERARCHY)
 
 _KINDS: dict[str, _Kind] = {
     "default_case_owner": _Kind(

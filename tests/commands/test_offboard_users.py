@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sfexit.offboarding.hazard_kinds import FLAGS
+from sfexit.offboarding.flags import FLAGS
 from sfexit.offboarding.plan import load
 from sfexit.simulated_org import FaultPlan, SimulatedOrg, Staff, serve
 
