@@ -95,4 +95,8 @@ class LookingCloser(Stage):
         return {one.name for one in self._looking.sight.hidden_objects}
 
     def ledger(self, lines: tuple[LedgerLine, ...]) -> tuple[LedgerLine, ...]:
-        return seeing.ledger(lines, self._looking.sight, self.means.planned())
+        # The sight knows more of a hidden object than the metadata do, which may have named it too.
+        planned = self.means.planned()
+        told = self.named() - set(planned)
+        kept = tuple(line for line in lines if line.object not in told)
+        return seeing.ledger(kept, self._looking.sight, planned)

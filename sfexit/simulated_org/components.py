@@ -122,7 +122,10 @@ class Components:
         return list(self._all())
 
     def __iter__(self) -> Iterator[Component]:
-        yield from (c for c in self._made if (c.type, c.full_name) not in self.removed)
+        for c in self._made:
+            gone = c.type == "CustomObject" and c.full_name.lower() not in self.org.schema
+            if not gone and (c.type, c.full_name) not in self.removed:
+                yield c
         yield from (c for c in self.added if (c.type, c.full_name) not in self.removed)
 
     def add_plain(self, kind: str, count: int, size: int = 60, prefix: str = "More_") -> list[str]:
