@@ -30,7 +30,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,8 +70,11 @@ def serve(files: int, scale: float, latency: float, large: float) -> None:
             sys.stdout.flush()
 
 
-def compared(org: Any, bag: Path) -> dict[str, Any]:
-    """Every body that the org holds against a bag, by nothing of sfexit's reading."""
+def compared(
+    org: Any, bag: Path, objects: Container[str] | None = OBJECTS, seen_by: Any = None
+) -> dict[str, Any]:
+    """Every body that the org holds (that the user sees, of these objects; None: of all) against a
+    bag, by nothing of sfexit's reading."""
     with gzip.open(bag / "data/files/index.csv.gz", "rt", encoding="utf-8", newline="") as text:
         lines = {
             (one["object"], one["record_id"], one["field"], one["reference"][:15]): one
@@ -83,8 +86,8 @@ def compared(org: Any, bag: Path) -> dict[str, Any]:
             for one in csv.DictReader(text)
         }
     told = {"in the org": 0, "same bytes": 0, "named": 0, "wrong": 0, "silent": 0}
-    for *place, whole in org.body_truth():
-        if place[0] not in OBJECTS:
+    for *place, whole in org.body_truth(seen_by):
+        if objects is not None and place[0] not in objects:
             continue
         told["in the org"] += 1
         line = lines.pop(tuple(place), None)

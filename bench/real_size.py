@@ -1,12 +1,13 @@
 """A whole export at real size, measured, and every row compared with the org's own truth.
 
     python bench/real_size.py --rows 2000000
-    python bench/real_size.py --rows 2000000 --shape full --user administrator
+    python bench/real_size.py --rows 2000000 --shape full --user administrator --large 2
 
 Prints rows a second, CPU, peak memory and API calls of `sfexit export` against a simulated org in a
 process of its own, and then compares every field of every row in the archive with the simulated
-org's plain truth, as far as the signed-in user can see it; every object of describeGlobal and
-EntityDefinition must have its line in the ledger, and what is hidden from the user must be named.
+org's plain truth, as far as the signed-in user can see it, and every body of a file likewise; every
+object of describeGlobal and EntityDefinition must have its line in the ledger, and what is hidden
+from the user must be named. `--large`: so many GB has one of the files.
 Users other than the default have objects, fields and rows hidden from them.
 """
 
@@ -28,10 +29,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from files import compared as compared_bodies
+
 from sfexit.simulated_org import RestrictionRule, SimulatedOrg, SimulatedUser, clerk, serve
 
 csv.field_size_limit(2**31 - 1)
 
+_LOST_BODIES = ("wrong", "silent", "not in the org")
 _OBJECTS = ("Opportunity", "OpportunityLineItem", "Asset")
 _FIELDS = {"Account": ("Industry",), "Contact": ("Email", "Phone"), "Lead": ("Company",)}
 USERS = {
@@ -54,6 +58,8 @@ def made_org(given: argparse.Namespace) -> SimulatedOrg:
     user = USERS[given.user]
     if user is not None:
         org.sign_in(user)  # which is seen in the rows of the permission objects
+    if given.large:
+        org.tables.bodies.sizes["ContentVersion", 0] = round(given.large * (1 << 30))
     return org
 
 
@@ -88,7 +94,7 @@ def export(home: Path, told: dict[str, Any], config: Path) -> dict[str, Any]:
         "SFEXIT_CONFIG_DIR": str(config),
     }
     began = time.monotonic()
-    words = [sys.executable, "-m", "sfexit", "export", str(home), "--json"]
+    words = [sys.executable, "-m", "sfexit", "export", str(home), "--json", "--api-budget", "100%"]
     with subprocess.Popen(
         words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment
     ) as process:
@@ -178,6 +184,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--shape", choices=("crm", "full"), default="crm")
     parser.add_argument("--user", choices=sorted(USERS), default="everything")
+    parser.add_argument("--large", type=float, default=0.0)
     parser.add_argument("--no-compare", action="store_true")
     parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -207,6 +214,9 @@ def main() -> int:
         wrong += ledger_problems(bag, org, USERS[given.user])
         spent = time.monotonic() - began
         print(f"compared         {rows:,} rows, {values:,} values in {spent:.0f} s")
+        bodies = compared_bodies(org, bag, None, USERS[given.user])
+        print(f"bodies           {bodies}")
+        wrong += [f"bodies: {bodies[one]} {one}" for one in _LOST_BODIES if bodies[one]]
         print(f"differences      {len(wrong)}")
         for line in wrong[:20]:
             print("  ", line[:200])

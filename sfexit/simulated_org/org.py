@@ -27,7 +27,7 @@ from .staff_hazards import hazard_objects, place, with_series
 from .staff_objects import staff_objects
 from .staff_rules import StaffRules
 from .strange import Strange
-from .visibility import RestrictionRule, SimulatedUser, ToolingView, View
+from .visibility import Check, RestrictionRule, SimulatedUser, ToolingView, View
 from .writes import Writes
 
 SESSION_SECONDS = 2 * 3600
@@ -358,42 +358,56 @@ class SimulatedOrg:
         With ``seen_by`` only the rows and fields that this user can see in some way, private
         reports by their own scope too, and values as they are shown to them.
         """
-        table = self._table(name)
-        changes = table.changes
         view = self.view(seen_by) if seen_by is not None else None
+        table, changes = self._table(name), self._table(name).changes
         if view is not None:
             sobject = view.sobject(name)
             if sobject is None:
                 return
-            scopes = ["everything", *(["allPrivate"] if "allPrivate" in sobject.scopes else [])]
-            checks = [view.row_check(sobject, scope) for scope in scopes]
         else:
             sobject = self._schema.get(name.lower()) or table.sobject
-            checks = [None]
         fields = [f for f in sobject.fields if f.type not in (*COMPOUND, "base64")]
         masked = [f for f in fields if view is not None and view.masks(name, f)]
-        for i in range(table.total(changes)):
-            if changes.gone(i) or not any(check is None or check([i])[0] for check in checks):
-                continue
+        for i in self._seen_rows(name, view):
             row = {f.name: table.value(changes, f.name, i) for f in fields}
             for f in masked:
                 assert view is not None
                 row[f.name] = view.masked(name, f, i, row[f.name])
             yield row
 
-    def body_truth(self) -> Iterator[tuple[str, str, str, str, Callable[[], bytes]]]:
-        """Every file this org holds: object, record id, field, image reference or "", and its
-        bytes. Files in the recycle bin are among them, links and files elsewhere are not."""
+    def _seen_rows(self, name: str, view: View | None) -> Iterator[int]:
+        """Rows that are there, and that a user can see in some way; None sees all."""
+        table = self._table(name)
+        checks: list[Check | None] = [None]
+        sobject = view.sobject(name) if view is not None else None
+        if view is not None and sobject is not None:
+            scopes = ["everything", *(["allPrivate"] if "allPrivate" in sobject.scopes else [])]
+            # Older versions of articles are seen by who asks for them so.
+            asked = ("Id", "IsLatestVersion")
+            checks = [view.row_check(sobject, scope, asked) for scope in scopes]
+        for i in range(table.total(table.changes)):
+            if table.changes.gone(i):
+                continue
+            if any(check is None or check([i])[0] for check in checks):
+                yield i
+
+    def body_truth(
+        self, seen_by: SimulatedUser | None = None
+    ) -> Iterator[tuple[str, str, str, str, Callable[[], bytes]]]:
+        """Every file this org holds, or this user can see: object, record id, field, image
+        reference or "", and its bytes. Files in the recycle bin are among them, links and files
+        elsewhere are not."""
         bodies = self.tables.bodies
+        view = self.view(seen_by) if seen_by is not None else None
         for name in sorted(self.tables.tables):
             table, sobject = self._table(name), self._schema.get(name.lower())
+            if view is not None and sobject is not None:
+                sobject = view.sobject(name)
             if sobject is None:
                 continue
             blobs = [f.name for f in sobject.fields if f.type == "base64"]
             rich = [f.name for f in sobject.fields if f.gen == "rich"]
-            for i in range(table.total(table.changes) if blobs or rich else 0):
-                if table.changes.gone(i):
-                    continue
+            for i in self._seen_rows(name, view) if blobs or rich else ():
                 row_id = table.ids.at(i)
                 for field_name in blobs:
                     if not bodies.elsewhere(name, i):
