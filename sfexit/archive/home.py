@@ -32,6 +32,9 @@ _PREPARED = frozenset(
         "sfexit.toml",
         "contract.toml",
         "assessment.json",
+        "assess.html",  # reports under the names that their pages suggest
+        "contract.html",
+        "deadlines.ics",
         "cancellation",  # a notice that could not wait for the export
         ".made-by-sfexit-demo",
         layout.HOME_MARK + layout.PART_SUFFIX,  # killed while it made the home

@@ -1,18 +1,32 @@
-"""`sfexit demo`: what it leaves, what it refuses."""
+"""`sfexit demo`: the whole exit, what it leaves, what it refuses."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 
 from sfexit.commands import demo
+from sfexit.commands.rehearsal import witnesses
+from sfexit.commands.rehearsal.stage import Stage
+from sfexit.simulated_org import SimulatedOrg
+from sfexit.simulated_org.catalogue import standard_objects
 
 from .conftest import Ran
 
 Sfexit = Callable[..., Ran]
+
+#: What an exit is made of, in its order: each must be a command line of the rehearsal.
+STEPS = (
+    "contract show", "assess", "export", "cancellation notice", "verify-backup",
+    "offboard-users plan", "offboard-users apply", "offboard-users undo", "export",
+    "verify-backup", "offboard-users apply", "licenses", "compare", "cancellation notice",
+    "cancellation record", "cancellation close", "billing check", "status",
+)  # fmt: skip
 
 
 def test_demo(
@@ -22,29 +36,70 @@ def test_demo(
     ran = sfexit("demo", "--rows", "1000", SFEXIT_INSTANCE_URL="", SFEXIT_ACCESS_TOKEN="")
     assert ran.code == 0, ran.err
     assert ran.out == ""
-    for step in "123456789":
-        assert f"\n{step}. " in "\n" + ran.err
-    assert "Stopped, as staged for this demo" in ran.err
     assert "FAILED" not in ran.err
-    asked = ran.err.partition("\n4. ")[2].partition("\n5. ")[0]
-    assert asked.index("   SAFE with 1 waiver") < asked.index("   NOT SAFE with 1 waiver: the org")
-    assert "ok        data/tools/verify.py" in ran.err
-    refreshed = ran.err.partition("\n5. ")[2].partition("\n6. ")[0]
-    assert "   SAFE with 1 waiver" in refreshed
-    people = ran.err.partition("\n6. ")[2].partition("\n7. ")[0]
-    assert "Offboarding COMPLETE" in people and "Undo COMPLETE" in people
-    assert "Every record has the owner it had." in people
-    verified = ran.err.partition("\n8. ")[2]
-    assert (
-        verified.index("   INTACT\n")
-        < verified.index("file-altered")
-        < verified.index("   DAMAGED\n")
-    )
+    lines = re.findall(r"^   \$ sfexit (.*)$", ran.err, re.MULTILINE)
+    at = 0
+    for step in STEPS:
+        at = next(n for n, line in enumerate(lines) if n >= at and line.startswith(step)) + 1
+    # The letters are refused before the proof, and written after it.
+    refused, written = (m.end() for m in re.finditer(r"\$ sfexit cancellation notice", ran.err))
+    proven = [m.start() for m in re.finditer("SAFE with 1 waiver: the archive", ran.err)]
+    assert refused < proven[0] < proven[-1] < written
+    assert "1 gate open" in ran.err[refused : refused + 300]
+    assert "The session has ended, as staged" in ran.err
+    assert "Every record has the owner it had." in ran.err
+    assert "NOT SAFE with 1 waiver" in ran.err and "7 of 8 gates closed" in ran.err
+    assert "ok        data/tools/verify.py" in ran.err and "file-altered" in ran.err
     bag = tmp_path / "demo-exit/bags/0002"
     assert json.loads((bag / "data/datapackage.json").read_bytes())["resources"]
     # A rehearsal leaves neither a signing key nor a second folder behind.
     assert list(clean_environment.iterdir()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["demo-exit"]
+    _check_page(tmp_path / "demo-exit/index.html")
+
+
+def _check_page(path: Path) -> None:
+    """Each link leads to a file, and all pages of the home are linked."""
+    text = path.read_text("utf-8")
+    linked = {unquote(one) for one in re.findall(r'href="([^"]+)"', text)}
+    assert all((path.parent / one).is_file() for one in linked)
+    made = {
+        one.relative_to(path.parent).as_posix()
+        for one in path.parent.rglob("*.html")
+        if one != path and "bags/0001" not in one.as_posix() and "proofs" not in one.as_posix()
+    }
+    assert made <= linked, made - linked
+    assert "each ended as it should" in text
+
+
+def _stage(tmp_path: Path) -> Stage:
+    names = ("User", "Account")
+    org = SimulatedOrg(rows=20, objects=[one for one in standard_objects() if one.name in names])
+    return Stage(tmp_path, org, "http://127.0.0.1:1", tmp_path / "settings")
+
+
+def test_a_command_that_ends_otherwise_is_a_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clean_environment: Path
+) -> None:
+    stage = _stage(tmp_path)
+    stage.act("First")
+    stage.run("status", tmp_path / "none", expect=2)
+    assert not stage.failed
+    stage.run("status", tmp_path / "none")
+    assert stage.failed and stage.acts[0].wrong == ["it ended with 2, not 0"]
+    stage.made("a page", tmp_path / "none.html")
+    assert "was not made" in capsys.readouterr().err
+
+
+def test_only_the_first_lines_are_shown_and_all_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], clean_environment: Path
+) -> None:
+    stage = _stage(tmp_path)
+    stage.act("First")
+    ran = stage.run("status", tmp_path, most=1)
+    shown = capsys.readouterr().err
+    assert "     Org not known yet\n     … and " in shown
+    assert "Contract known" in ran.said and "Contract known" not in shown
 
 
 def test_folder_of_somebody_else_is_refused(sfexit: Sfexit, tmp_path: Path) -> None:
@@ -71,5 +126,5 @@ def test_rows_out_of_range_are_2(sfexit: Sfexit, tmp_path: Path, rows: str) -> N
 
 
 def test_validator_that_is_not_here(tmp_path: Path) -> None:
-    check = demo._run("nothing", ["no-such-program-anywhere"], tmp_path)
+    check = witnesses.run("nothing", ["no-such-program-anywhere"], tmp_path)
     assert check.verdict == "not here"
