@@ -120,7 +120,7 @@ def cost(rows: int, one: str) -> None:
 
 
 def healthy(orgs: int, first: int) -> None:
-    """Export, live on, export again, verify: each must be SAFE."""
+    """Export, live on, refresh, verify: each must be SAFE."""
     from live_rig import live_on, random_org
 
     alarms = 0
@@ -133,7 +133,7 @@ def healthy(orgs: int, first: int) -> None:
             rig.export()
             touched = live_on(rig, chance, 3)
             after = rig.judge()
-            rig.export(anew=True)
+            rig.export(refresh=True)
             judged = rig.judge()
             if judged.verdict != "SAFE" or (touched and after.verdict != "NOT SAFE"):
                 alarms += 1

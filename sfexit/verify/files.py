@@ -11,7 +11,8 @@ from pathlib import Path
 from sfexit.redaction import printable
 from sfexit.verify.contents import EXCEPTIONS, FILES, number
 from sfexit.verify.finding import Finding
-from sfexit.verify.ids import RunWriter, malformed
+from sfexit.verify.ids import malformed
+from sfexit.verify.runs import RunWriter
 from sfexit.verify.unpack import table
 
 KIND = "files"
@@ -86,7 +87,7 @@ def exceptions(bag: Path, runs: RunWriter) -> tuple[set[tuple[str, ...]], Counte
         else:
             absent[row[at["object"]]] += 1
             if not malformed([row[at["record_id"]]]):
-                runs.own(f"files:{row[at['object']]}", [row[at["record_id"]]])
+                runs.own_id(f"files:{row[at['object']]}", row[at["record_id"]])
     return kept, absent
 
 
@@ -138,7 +139,7 @@ def check_index(
         if malformed([line["record_id"]]):
             find("id-malformed", line, "an 18-character id", line["record_id"], FILES)
         else:
-            runs.own(f"files:{line['object']}", [line["record_id"]])
+            runs.own_id(f"files:{line['object']}", line["record_id"])
         if not line["path"]:
             continue  # a body that is not here, and the ledger says so
         body = bodies.find(f"data/{line['path']}")

@@ -1,34 +1,41 @@
-"""Record ids: are they well-formed, is each there once, and does what refers to them find them?
+"""Record ids: are they well-formed, and what are they as numbers, which sort and compare fast.
 
-Flat in memory at any number of rows: ids go to the disk in sorted runs, and are then walked
-through range by range, all objects and all relations side by side.
+The last 3 of the 18 characters say which of the first 15 are upper-case letters
+(https://help.salesforce.com/s/articleView?id=000383751). So a well-formed id is its first 15
+characters, and these are two numbers: the first 8 bytes and the other 7. A *key* is a row of both.
 """
 
 from __future__ import annotations
 
-import os
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
-from sfexit.verify.unpack import STEP
+import numpy as np
+from numpy.typing import NDArray
 
-_WIDTH = 19  # an id and a line end
-_EVERY = 256  # ids between two samples that are kept in memory
-_RANGE = 200_000  # ids looked at together
-_HELD = 200_000  # ids of a worker before they go to the disk
+from sfexit.verify.grid import Bytes, Column
 
+Keys = NDArray[np.uint64]  # (ids, 2)
+
+SIZE = 18
+_LAST_7 = np.uint64((1 << 56) - 1)
+_ALPHANUMERIC = bytes(code for code in range(128) if chr(code).isalnum())
 _UPPER = bytes(1 if 65 <= code <= 90 else 0 for code in range(256))
 _LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ012345" + bytes(224)
+#: The 3 check characters as one number, by which of the 15 characters are upper-case letters.
+_CHECKS = np.array(
+    [
+        _LETTERS[n & 31] | _LETTERS[n >> 5 & 31] << 8 | _LETTERS[n >> 10] << 16
+        for n in range(1 << 15)
+    ],
+    np.uint32,
+)
 
 
 def malformed(ids: Sequence[str]) -> list[str]:
     """Those that are not 18-character ids with the right check characters.
 
-    The last 3 characters say which of the first 15 are upper-case letters
-    (https://help.salesforce.com/s/articleView?id=000383751). Done for all ids at once: each
-    step handles one character of every id.
+    For ids that are texts already; `of_column` is for those of a page. Each step handles one
+    character of every id.
     """
     together = "".join(ids)
     sizes = set(map(len, ids))
@@ -49,118 +56,75 @@ def malformed(ids: Sequence[str]) -> list[str]:
     return [ids[at] for at in sorted(wrong)]
 
 
-@dataclass(frozen=True)
-class Run:
-    """Sorted ids in a file. `key` says whose: `Account` its own, `Contact.AccountId` a relation."""
+def of_column(column: Column, *, optional: bool) -> tuple[Keys, list[str]]:
+    """The keys of a column's ids, and the values that are no well-formed ids.
 
-    key: str
-    file: str
-    offset: int
-    count: int
-    last: str
-    samples: tuple[str, ...]  # the first id, and every 256th after it
-
-
-class RunWriter:
-    """Collects ids and writes them as sorted runs into one file."""
-
-    def __init__(self, path: Path) -> None:
-        self.runs: list[Run] = []
-        self._path, self._size = path, 0
-        self._held: dict[str, list[str]] = {}
-        self._refs: dict[str, set[str]] = {}
-        self._count = 0
-
-    def own(self, name: str, ids: Iterable[str]) -> None:
-        """Ids of an object's rows: each one counts."""
-        held = self._held.setdefault(name, [])
-        before = len(held)
-        held.extend(ids)
-        self._more(len(held) - before)
-
-    def refers(self, relation: str, ids: set[str]) -> None:
-        """Ids that a column refers to: each one once."""
-        held = self._refs.setdefault(relation, set())
-        before = len(held)
-        held |= ids
-        self._more(len(held) - before)
-
-    def _more(self, count: int) -> None:
-        self._count += count
-        if self._count >= _HELD:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is held. Raises OSError when there is no room."""
-        if not self._count:
-            return
-        with self._path.open("ab", STEP) as file:
-            for key, ids in (*self._held.items(), *self._refs.items()):
-                found = sorted(ids)
-                if not found:
-                    continue
-                file.write("\n".join(found).encode("ascii") + b"\n")
-                samples = tuple(found[::_EVERY])
-                self.runs.append(
-                    Run(key, self._path.name, self._size, len(found), found[-1], samples)
-                )
-                self._size += _WIDTH * len(found)
-        self._held, self._refs, self._count = {}, {}, 0
+    `optional`: there may be no value.
+    """
+    which, found = column.of_size(SIZE)
+    keys, sound = _keys(found)
+    wrong = [column.of_other_sizes(SIZE)]
+    if not optional:
+        wrong.append(np.flatnonzero(column.sizes == 0))
+    if not sound.all():
+        keys = keys[sound]
+        wrong.append(which[~sound])
+    return keys, column.values(np.sort(np.concatenate(wrong)))
 
 
-class Runs:
-    """All runs together."""
-
-    def __init__(self, folder: Path, runs: Sequence[Run]) -> None:
-        self._runs = sorted(runs, key=lambda run: run.samples[0])
-        self._files = {
-            name: os.open(folder / name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
-            for name in {run.file for run in runs}
-        }
-
-    def close(self) -> None:
-        for file in self._files.values():
-            os.close(file)
-
-    def ranges(self) -> Iterator[dict[str, list[str]]]:
-        """Range after range of the ids: key → the ids of that key in the range, unsorted."""
-        samples = sorted(sample for run in self._runs for sample in run.samples)
-        pivots = samples[:: max(1, _RANGE // _EVERY)]
-        pivots = sorted(set(pivots))
-        active: list[Run] = []
-        waiting = iter(self._runs)
-        coming = next(waiting, None)
-        for at, low in enumerate(pivots):
-            high = pivots[at + 1] if at + 1 < len(pivots) else None
-            while coming is not None and (high is None or coming.samples[0] < high):
-                active.append(coming)
-                coming = next(waiting, None)
-            found: dict[str, list[str]] = {}
-            for run in active:
-                ids = self._slice(run, low, high)
-                if ids:
-                    found.setdefault(run.key, []).extend(ids)
-            active = [run for run in active if high is not None and run.last >= high]
-            yield found
-
-    def _slice(self, run: Run, low: str, high: str | None) -> list[str]:
-        first = max(0, bisect_right(run.samples, low) - 1)
-        # Equal ids may stand before the sample as well.
-        while first > 0 and run.samples[first] >= low:
-            first -= 1
-        end = len(run.samples) if high is None else bisect_left(run.samples, high)
-        start, stop = first * _EVERY, min(end * _EVERY, run.count)
-        if stop <= start:
-            return []
-        size = (stop - start) * _WIDTH
-        data = _read(self._files[run.file], size, run.offset + start * _WIDTH)
-        ids = data.decode("ascii").split("\n")
-        ids.pop()
-        return ids[bisect_left(ids, low) : len(ids) if high is None else bisect_left(ids, high)]
+def _keys(found: Bytes) -> tuple[Keys, NDArray[np.bool_]]:
+    """The keys of a matrix (ids x 18), and which of its rows are well-formed ids."""
+    first = np.ascontiguousarray(found[:, :8]).view("<u8")[:, 0]
+    second = np.ascontiguousarray(found[:, 8:16]).view("<u8")[:, 0] & _LAST_7
+    right = _CHECKS[_upper(first) | _upper(second) << np.uint64(8)]
+    sound = right == np.ascontiguousarray(found[:, 14:]).view("<u4")[:, 0] >> np.uint32(8)
+    if found.tobytes().translate(None, _ALPHANUMERIC):
+        sound &= np.isin(found, np.frombuffer(_ALPHANUMERIC, np.uint8)).all(axis=1)
+    keys = np.empty((len(found), 2), np.uint64)
+    keys[:, 0] = first.byteswap()
+    keys[:, 1] = second.byteswap() >> np.uint64(8)
+    return keys, sound
 
 
-def _read(file: int, size: int, offset: int) -> bytes:
-    if hasattr(os, "pread"):
-        return os.pread(file, size, offset)
-    os.lseek(file, offset, os.SEEK_SET)  # pragma: no cover - Windows
-    return os.read(file, size)  # pragma: no cover - Windows
+def _upper(eight: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """Of 8 letters and digits each, first in the lowest byte: bit n is set where number n is an
+    upper-case letter. Of all these only upper-case letters have bit 6 without bit 5; the
+    multiplication brings one bit of each byte together."""
+    marks = eight >> np.uint64(6) & ~(eight >> np.uint64(5)) & np.uint64(0x0101010101010101)
+    return marks * np.uint64(0x0102040810204080) >> np.uint64(56)
+
+
+def keys_of(ids: Sequence[str]) -> Keys:
+    """The keys of well-formed ids."""
+    data = np.frombuffer("".join(ids).encode("ascii"), np.uint8)
+    return _keys(data.reshape(len(ids), SIZE))[0]
+
+
+def in_order(keys: Keys) -> Keys:
+    """The keys sorted, which is the order of the ids as texts."""
+    if len(keys) and (keys[:, 0] == keys[0, 0]).all():  # the rows of one object, nearly always
+        found = keys.copy()
+        found[:, 1] = np.sort(keys[:, 1])
+        return found
+    return keys[np.lexsort((keys[:, 1], keys[:, 0]))]
+
+
+def changes(keys: Keys) -> NDArray[np.bool_]:
+    """Of sorted keys, which are others than the one before."""
+    new = np.ones(len(keys), np.bool_)
+    new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
+    return new
+
+
+def each_once(keys: Keys) -> Keys:
+    """The different keys, sorted."""
+    found = in_order(keys)
+    return found[changes(found)]
+
+
+def text(key: Sequence[int]) -> str:
+    """The id of a key, 18 characters."""
+    first = int(key[0]).to_bytes(8, "big") + int(key[1]).to_bytes(7, "big")
+    upper = first.translate(_UPPER)
+    codes = (sum(upper[5 * part + at] << at for at in range(5)) for part in range(3))
+    return (first + bytes(_LETTERS[code] for code in codes)).decode("ascii")

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from dataclasses import field as fields_of
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sfexit.verify.contents import Contents
 from sfexit.verify.finding import Finding
-from sfexit.verify.ids import Runs
+from sfexit.verify.ids import Keys, changes, text
 from sfexit.verify.refreshed import FOLDER as WIRE
 from sfexit.verify.refreshed import GONE as WIRE_GONE
 from sfexit.verify.refreshed import KIND as REFRESH
+from sfexit.verify.runs import Runs
 
 IDS, LOOKUPS, FILES = "ids", "lookups", "files"
 _TOLD = 20
 _EXAMPLES = 3
+_NONE = np.empty(0, np.int64)
 
 # Why what a row refers to may rightly not be here.
 GONE = "deleted for good, or made while the export ran"
@@ -54,20 +59,26 @@ def sweep(
     twice: Counter[str] = Counter()
     bare: Counter[str] = Counter()
     for found in runs.ranges():
-        here: set[str] = set()
-        for key, ids in found.items():
+        everything, places = _ranked(found)
+        here = np.zeros(len(everything), np.bool_)
+        for key, own in places.items():
             if "." in key or ":" in key:
                 continue
-            own = set(ids)
-            if len(own) != len(ids):
-                _twice(key, ids, told, twice, findings)
-            here |= own
-            _differs(key, own, found, findings)
+            here[own] = True
+            once, counts = np.unique(own, return_counts=True)
+            if len(once) != len(own):
+                more = counts > 1
+                _twice(key, everything[once[more]], counts[more], told, twice, findings)
+            gone = np.intersect1d(once, places.get(f"{WIRE_GONE}:{key}", _NONE))
+            _differs(key, everything[gone], findings)
             if key in with_bodies:
-                _bare(key, own - set(found.get(f"files:{key}", ())), bare, findings)
-        for key, ids in found.items():
+                without = np.setdiff1d(once, places.get(f"files:{key}", _NONE))
+                _bare(key, everything[without], bare, findings)
+        for key, referred in places.items():
             if "." in key and ":" not in key:
-                _resolve(relations, key, set(ids), here, told, cascading)
+                once = np.unique(referred)
+                away = everything[once[~here[once]]]
+                _resolve(relations, key, len(once), away, told, cascading)
     for key, relation in sorted(relations.items()):
         if relation.open:
             findings.append(
@@ -91,6 +102,18 @@ def sweep(
     return relations
 
 
+def _ranked(found: Mapping[str, Keys]) -> tuple[Keys, dict[str, NDArray[np.int64]]]:
+    """The different keys of a range, sorted, and by name the places there of each one's keys."""
+    together = np.concatenate(list(found.values())) if found else np.empty((0, 2), np.uint64)
+    order = np.lexsort((together[:, 1], together[:, 0]))
+    together = together[order]
+    new = changes(together)
+    places = np.empty(len(order), np.int64)
+    places[order] = np.cumsum(new) - 1
+    ends = np.cumsum([len(keys) for keys in found.values()])[:-1]
+    return together[new], dict(zip(found, np.split(places, ends), strict=True))
+
+
 def _parents(told: Contents, relation: str) -> str:
     name, _, column = relation.partition(".")
     resource = told.resources.get(name)
@@ -98,37 +121,37 @@ def _parents(told: Contents, relation: str) -> str:
 
 
 def _twice(
-    name: str, ids: list[str], told: Contents, twice: Counter[str], findings: list[Finding]
+    name: str,
+    keys: Keys,
+    counts: NDArray[np.int64],
+    told: Contents,
+    twice: Counter[str],
+    findings: list[Finding],
 ) -> None:
     # That a failed reading has rows twice may be the very reason that its line gives.
     if told.ledger.get(name, {}).get("outcome") == "failed":
         return
-    for one, count in Counter(ids).items():
-        if count > 1:
-            twice[name] += 1
-            if twice[name] <= _TOLD:
-                findings.append(
-                    Finding("id-twice", IDS, object=name, record_id=one, expected="one row",
-                            found=f"{count} rows")
-                )  # fmt: skip
-
-
-def _bare(name: str, ids: set[str], bare: Counter[str], findings: list[Finding]) -> None:
-    for one in sorted(ids):
-        bare[name] += 1
-        if bare[name] <= _TOLD:
-            findings.append(
-                Finding("body-missing", FILES, object=name, record_id=one,
-                        expected="a line in the index of files", found="none")
-            )  # fmt: skip
-
-
-def _differs(
-    name: str, own: set[str], found: dict[str, list[str]], findings: list[Finding]
-) -> None:
-    for one in sorted(own & set(found.get(f"{WIRE_GONE}:{name}", ()))):
+    for key, count in zip(keys[: max(_TOLD - twice[name], 0)], counts, strict=False):
         findings.append(
-            Finding("evidence-wrong", REFRESH, object=name, record_id=one, witness=WIRE,
+            Finding("id-twice", IDS, object=name, record_id=text(key), expected="one row",
+                    found=f"{count} rows")
+        )  # fmt: skip
+    twice[name] += len(keys)
+
+
+def _bare(name: str, keys: Keys, bare: Counter[str], findings: list[Finding]) -> None:
+    for key in keys[: max(_TOLD - bare[name], 0)]:
+        findings.append(
+            Finding("body-missing", FILES, object=name, record_id=text(key),
+                    expected="a line in the index of files", found="none")
+        )  # fmt: skip
+    bare[name] += len(keys)
+
+
+def _differs(name: str, keys: Keys, findings: list[Finding]) -> None:
+    for key in keys:
+        findings.append(
+            Finding("evidence-wrong", REFRESH, object=name, record_id=text(key), witness=WIRE,
                     expected="no row, since the org has it no more", found="a row")
         )  # fmt: skip
 
@@ -136,20 +159,21 @@ def _differs(
 def _resolve(
     relations: dict[str, Relation],
     key: str,
-    ids: set[str],
-    here: set[str],
+    distinct: int,
+    away: Keys,
     told: Contents,
     cascading: frozenset[str],
 ) -> None:
+    """Add what a range shows of a relation: how many ids it refers to, and those not here."""
     name, _, column = key.partition(".")
     relation = relations.setdefault(key, Relation(name, column))
-    relation.distinct += len(ids)
-    away = ids - here
-    relation.found += len(ids) - len(away)
-    if len(relation.examples) < _EXAMPLES and away:
-        relation.examples += sorted(away)[: _EXAMPLES - len(relation.examples)]
-    for prefix, count in Counter(one[:3] for one in away).items():
-        why = _why(prefix, key, told, cascading)
+    relation.distinct += distinct
+    relation.found += distinct - len(away)
+    for one in away[: max(_EXAMPLES - len(relation.examples), 0)]:
+        relation.examples.append(text(one))
+    prefixes, counts = np.unique(away[:, 0] >> np.uint64(40), return_counts=True)
+    for prefix, count in zip(prefixes.tolist(), counts.tolist(), strict=True):
+        why = _why(prefix.to_bytes(3, "big").decode("ascii"), key, told, cascading)
         if why is None:
             relation.open += count
         else:

@@ -24,13 +24,13 @@ from sfexit.verify.definitions import check_definitions
 from sfexit.verify.dictionary import check_dictionary
 from sfexit.verify.files import EVERY_ROW, check_index, left_out
 from sfexit.verify.finding import Finding
-from sfexit.verify.ids import Runs, RunWriter
 from sfexit.verify.lookups import Relation
 from sfexit.verify.metadata import check_metadata
 from sfexit.verify.options import Options, Watch
 from sfexit.verify.payload import Payload
 from sfexit.verify.record import MOST_TOLD, Record
 from sfexit.verify.refreshed import check_refresh
+from sfexit.verify.runs import Runs, RunWriter
 from sfexit.verify.tags import Tags
 from sfexit.verify.verdict import Judgement, judge
 from sfexit.verify.work import Memory
@@ -191,7 +191,7 @@ class _Offline:
         if self.options.state is None:
             return None
         about = {
-            "schema": "sfexit-verify-state/1",
+            "schema": "sfexit-verify-state/2",
             "root_digest": self.tags.root,
             "level": self.options.level.value,
             "part": list(self.options.part),

@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
+from sfexit.verify import ids, shapes
 from sfexit.verify.finding import Finding
-from sfexit.verify.ids import RunWriter, malformed
-from sfexit.verify.unpack import Broken, Inside, Stored, batches
+from sfexit.verify.grid import Grid, grid, written
+from sfexit.verify.runs import RunWriter
+from sfexit.verify.unpack import Broken, Inside, Stored, blocks, rows_of
 
 KIND = "pages"
 _TOLD = 5  # findings of one sort about one page that are spelled out
-
-_DIGITS = bytes(48 if 48 <= code <= 57 else code for code in range(256))
-_NUMBERS = frozenset({"integer", "number"})
-_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?|")
-_NO_NUMBER = str.maketrans("", "", "0123456789+-.eE")
-#: What values look like with every digit as 0, the usual form first (Bulk API 2.0 Developer Guide,
-#: "Valid Data Types").
-_SHAPES = {
-    "date": (b"0000-00-00",),
-    "datetime": (b"0000-00-00T00:00:00.000Z", b"0000-00-00T00:00:00.000+0000"),
-    "time": (b"00:00:00.000Z", b"00:00:00.000"),
-}
-_IDS_TOGETHER = 20_000
 
 
 @dataclass(frozen=True)
@@ -97,13 +84,14 @@ def read_page(bag: Path, told: Told, columns: Columns, digest: str | None, runs:
         inside = Inside(stored, packed=True, limit=limit)
         whole = False
         try:
-            table = batches(inside)
-            first = next(table, [])
-            header = first[0] if first else None
+            pieces = blocks(inside)
+            first = next(pieces, b"")
+            line = first[: first.find(b"\n") + 1] or first
+            header = next(iter(rows_of(line, 0)), None)
             if header != list(columns.names):
                 find("header-wrong", ",".join(columns.names)[:200], _difference(header, columns))
             else:
-                _rows(chain((first[1:],), table), columns, read, find, runs)
+                _rows(chain((first[len(line) :],), pieces), columns, read, find, runs)
                 whole = True
                 if inside.last != b"\n":
                     find("text-broken", "a line end", "the last line has none")
@@ -140,83 +128,52 @@ class _Find(Protocol):
 
 
 def _rows(
-    table: Iterable[list[list[str]]], columns: Columns, read: Read, find: _Find, runs: RunWriter
+    pieces: Iterable[bytes], columns: Columns, read: Read, find: _Find, runs: RunWriter
 ) -> None:
-    width = len(columns.names)
     at = {name: place for place, name in enumerate(columns.names)}
-    references = [(f"{columns.object}.{name}", at[name]) for name in columns.references]
-    seen: dict[str, set[str]] = {relation: set() for relation, _ in references}
-    shapes = [
+    checked = [
         (name, kind, at[name])
         for name, kind in zip(columns.names, columns.types, strict=True)
-        if kind in _SHAPES or kind == "boolean" or kind in _NUMBERS
+        if kind in shapes.CHECKED
     ]
-    an_id = at["Id"] if columns.has_ids else None
-    is_deleted = at.get("IsDeleted")
-    ids: list[str] = []
-    for lines in table:
-        if set(map(len, lines)) - {width}:
-            for place, line in enumerate(lines, read.rows + 1):
-                if len(line) != width:
-                    find("text-broken", f"{width} values", f"row {place} has {len(line)}")
-            read.rows += len(lines)
-            lines = [line for line in lines if len(line) == width]
-        else:
-            read.rows += len(lines)
-        if not lines:
+    #: By relation, values that are no ids: how many, and one of them.
+    strangers: dict[str, tuple[int, str]] = {}
+    for piece in pieces:
+        here = _grid(piece, len(columns.names), read, find) if piece else None
+        if here is None:
             continue
-        values = list(zip(*lines, strict=True))
-        if an_id is not None:
-            ids += values[an_id]
-            if len(ids) >= _IDS_TOGETHER:
-                _own(ids, columns.object, find, runs)
-                ids = []
-        if is_deleted is not None:
-            read.deleted += values[is_deleted].count("true")
-        for relation, place in references:
-            seen[relation].update(values[place])
-        for name, kind, place in shapes:
-            _shape(values[place], name, kind, find)
-    if an_id is not None:
-        _own(ids, columns.object, find, runs)
-    for relation, others in seen.items():
-        others.discard("")
+        if columns.has_ids:
+            keys, bad = ids.of_column(here.column(at["Id"]), optional=False)
+            for one in bad[:_TOLD]:
+                find("id-malformed", "an 18-character id", f"{one!r:.40}")
+            runs.own(columns.object, keys)
+        if "IsDeleted" in at:
+            read.deleted += shapes.count_true(here.column(at["IsDeleted"]))
+        for name in columns.references:
+            keys, bad = ids.of_column(here.column(at[name]), optional=True)
+            runs.refers(f"{columns.object}.{name}", keys)
+            if bad:
+                before, example = strangers.get(name, (0, bad[0]))
+                strangers[name] = before + len(bad), example
+        for name, kind, place in checked:
+            for value in sorted(shapes.odd(here.column(place), kind))[:_TOLD]:
+                find("value-malformed", kind, f"{value!r:.60}", field=name)
+    for name, (count, example) in strangers.items():
         # A value that is no id refers to nothing: it is counted there and is no damage by itself.
-        bad = malformed(list(others))
-        if bad:
-            others.difference_update(bad)
-            find("lookup-elsewhere", "record ids", f"{len(bad)} other values, such as {bad[0]!r}",
-                 field=relation.rpartition(".")[2])  # fmt: skip
-        runs.refers(relation, others)
+        find("lookup-elsewhere", "record ids", f"{count} other values, such as {example!r:.40}",
+             field=name)  # fmt: skip
 
 
-def _own(ids: list[str], name: str, find: _Find, runs: RunWriter) -> None:
-    bad = malformed(ids)
-    if bad:
-        for one in bad[:_TOLD]:
-            find("id-malformed", "an 18-character id", f"{one!r:.40}")
-        wrong = set(bad)
-        ids = [one for one in ids if one not in wrong]
-    runs.own(name, ids)
-
-
-def _shape(values: Sequence[str], name: str, kind: str, find: _Find) -> None:
-    """Whether values look as their type does; all of them at once, one by one only in doubt."""
-    if kind == "boolean":
-        odd = set(values) - {"true", "false", ""}
-    elif kind in _NUMBERS:
-        text = "".join(values)
-        if text.isascii() and not text.translate(_NO_NUMBER):
-            with contextlib.suppress(ValueError):
-                list(map(float, filter(None, values)))
-                return
-        odd = {value for value in values if not _NUMBER.fullmatch(value)}
-    else:
-        shapes = _SHAPES[kind]
-        text = "".join(values)
-        present = len(values) - values.count("")
-        if text.isascii() and text.encode().translate(_DIGITS) == shapes[0] * present:
-            return
-        odd = {one for one in values if one and one.encode().translate(_DIGITS) not in shapes}
-    for value in sorted(odd)[:_TOLD]:
-        find("value-malformed", kind, f"{value!r:.60}", field=name)
+def _grid(piece: bytes, width: int, read: Read, find: _Find) -> Grid | None:
+    """The rows of a piece of text. What is quoted otherwise is read by `csv` first, which also
+    says what is wrong with it. Raises Broken."""
+    found = grid(piece, width)
+    if found is None:
+        lines = rows_of(piece, read.rows)
+        for place, line in enumerate(lines, read.rows + 1):
+            if len(line) != width:
+                find("text-broken", f"{width} values", f"row {place} has {len(line)}")
+        read.rows += len(lines)
+        return grid(written([line for line in lines if len(line) == width]), width)
+    read.rows += found.rows
+    return found

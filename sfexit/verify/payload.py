@@ -18,9 +18,9 @@ from sfexit.verify.codes import Level
 from sfexit.verify.contents import PACKAGE, PAGES, Contents
 from sfexit.verify.files import Bodies
 from sfexit.verify.finding import Finding
-from sfexit.verify.ids import Run
 from sfexit.verify.options import Options, Watch
 from sfexit.verify.record import Record
+from sfexit.verify.runs import Run
 from sfexit.verify.work import Done, Item, Memory, carry_out, perform, tasks
 
 _BODY_BYTES = 8 << 20  # work below this is not worth a second process

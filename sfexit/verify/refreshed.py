@@ -11,7 +11,8 @@ from sfexit.redaction import printable
 from sfexit.verify.bag import BAG_INFO
 from sfexit.verify.contents import LEDGER, PAGES, Contents, number
 from sfexit.verify.finding import Finding
-from sfexit.verify.ids import RunWriter, malformed
+from sfexit.verify.ids import malformed
+from sfexit.verify.runs import RunWriter
 from sfexit.verify.unpack import Broken, table
 
 KIND = "refresh"
@@ -20,7 +21,6 @@ GONE = "wire-gone"
 _COLUMNS = ["id", "what", "page", "before"]
 _WHATS = frozenset({"new", "changed", "calculated", "deleted", "undeleted", "gone", "unsettled"})
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-_TOGETHER = 10_000
 
 
 class _Say(Protocol):
@@ -91,7 +91,6 @@ def _wire(bag: Path, path: str, told: Contents, runs: RunWriter, say: _Say) -> i
         say(path, "an object of the ledger", "none of this name")
         return 0
     count, last = 0, ""
-    held: list[str] = []
     for count, row in enumerate(rows, 1):
         if len(row) != len(header):
             say(path, f"{len(header)} values", f"row {count} has {len(row)}", name)
@@ -107,11 +106,7 @@ def _wire(bag: Path, path: str, told: Contents, runs: RunWriter, say: _Say) -> i
         if malformed([record]):
             say(path, "an 18-character id", record, name)
         elif what == "gone":
-            held.append(record)
-        if len(held) >= _TOGETHER:
-            runs.own(f"{GONE}:{name}", held)
-            held = []
-    runs.own(f"{GONE}:{name}", held)
+            runs.own_id(f"{GONE}:{name}", record)
     return count
 
 

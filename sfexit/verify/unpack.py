@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import hashlib
 import io
 import os
 import zlib
 from collections.abc import Iterator
-from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +22,8 @@ _zlib: Any = _isal or zlib
 _ERRORS: tuple[type[Exception], ...] = (zlib.error, _zlib.error)
 
 STEP = 1 << 20  # bytes read at a time
-PIECE = 1 << 17  # of text: so much is handled at once
+PIECE = 1 << 19  # of text: so much is handled at once
+_BOM = b"\xef\xbb\xbf"
 #: No text of Salesforce comes near: a long text area ends at 131,072 characters.
 LONGEST_VALUE = 64 << 20
 #: For packed files of which nothing says how large they are.
@@ -126,96 +125,64 @@ class Inside(io.RawIOBase):
         return out
 
 
-def batches(inside: Inside) -> Iterator[list[list[str]]]:
-    """The rows of a CSV text, some hundred at a time, header first. Raises Broken.
-
-    Python's own reader, strict, with lines that end at LF alone, so that a CR stays data. Text in
-    which every value is quoted and none holds a quote needs no such reader: see `_rows_of`.
-    """
-    csv.field_size_limit(LONGEST_VALUE)
-    decoder = codecs.getincrementaldecoder("utf-8")("strict")
-    held, done, first = "", 0, True
+def blocks(inside: Inside) -> Iterator[bytes]:
+    """A CSV text in pieces of whole rows, valid UTF-8 without a byte-order mark. Raises Broken."""
+    held, first = b"", True
     while True:
         piece = inside.piece()
-        try:
-            text = decoder.decode(piece, final=not piece)
-        except UnicodeDecodeError as error:
-            raise Broken("text-broken", f"behind row {done}: not UTF-8 ({error.reason})") from error
-        if first and text:
-            text, first = text.removeprefix("\ufeff"), False
-        held = held + text if held else text
+        held = held + piece if held else piece
+        if first and (len(held) >= len(_BOM) or not piece):
+            held, first = held.removeprefix(_BOM), False
         if len(held) > LONGEST_VALUE:
-            raise Broken(
-                "bomb", f"behind row {done}: a row of more than {LONGEST_VALUE:,} characters"
-            )
+            raise Broken("bomb", f"a row of more than {LONGEST_VALUE:,} bytes")
         end = _boundary(held) if piece else len(held)
         if end:
-            rows = _rows_of(held[:end], done)
-            done += len(rows)
-            yield rows
+            yield _utf8(held[:end])
             held = held[end:]
         if not piece:
             return
 
 
-def _boundary(text: str) -> int:
+def _utf8(text: bytes) -> bytes:
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError as error:
+            raise Broken("text-broken", f"not UTF-8 ({error.reason})") from error
+    return text
+
+
+def batches(inside: Inside) -> Iterator[list[list[str]]]:
+    """The rows of a CSV text, some hundred at a time, header first. Raises Broken."""
+    done = 0
+    for text in blocks(inside):
+        found = rows_of(text, done)
+        done += len(found)
+        yield found
+
+
+def _boundary(text: bytes) -> int:
     """Where the last whole row ends: behind a line end with an even number of quotes before it."""
-    at, odd, end = text.rfind("\n"), None, len(text)
+    at, odd, end = text.rfind(b"\n"), None, len(text)
     while at >= 0:
         if odd is None:
-            odd = text.count('"', 0, at) & 1
+            odd = text.count(b'"', 0, at) & 1
         else:
-            odd ^= text.count('"', at, end) & 1
+            odd ^= text.count(b'"', at, end) & 1
         if not odd:
             return at + 1
         end = at
-        at = text.rfind("\n", 0, at)
+        at = text.rfind(b"\n", 0, at)
     return 0
 
 
-def _rows_of(text: str, done: int) -> list[list[str]]:
-    """Whole rows, split at their separators as far as that is surely right, else read by `csv`.
+def rows_of(text: bytes, done: int) -> list[list[str]]:
+    """The rows of a text of whole rows; `done` rows stood before it. Raises Broken.
 
-    It is surely right for a row when all its quotes are accounted for: one at each end, and two in
-    each separator. Then no value holds a quote, so no separator can stand inside a value. Rows of
-    which that is not true are few; they go to `csv` together with their neighbours of that kind,
-    provided that what they hold together has its quotes in pairs, so that it ends where a row ends.
+    Python's own reader, strict, with lines that end at LF alone, so that a CR stays data.
     """
-    if text[:1] != '"' or text[-2:] != '"\n':
-        return _read(text, done)
-    lines = text[1:-2].split('"\n"')
-    rows = [line.split('","') for line in lines]
-    if text.count('"') == 2 * sum(map(len, rows)):
-        return rows
-    quotes = map(str.count, lines, repeat('"'))
-    doubtful = [at for at, (n, row) in enumerate(zip(quotes, rows, strict=True))
-                if n != 2 * (len(row) - 1)]  # fmt: skip
-    found: list[list[str]] = []
-    end = 0
-    for first, last in _stretches(doubtful):
-        found += rows[end:first]
-        some = '"' + '"\n"'.join(lines[first : last + 1]) + '"\n'
-        if some.count('"') & 1:
-            return _read(text, done)
-        found += _read(some, done + len(found))
-        end = last + 1
-    return found + rows[end:]
-
-
-def _stretches(numbers: list[int]) -> Iterator[tuple[int, int]]:
-    """First and last of each stretch of numbers that follow each other."""
-    at = 0
-    while at < len(numbers):
-        first = last = numbers[at]
-        at += 1
-        while at < len(numbers) and numbers[at] == last + 1:
-            last = numbers[at]
-            at += 1
-        yield first, last
-
-
-def _read(text: str, done: int) -> list[list[str]]:
-    reader = csv.reader(io.StringIO(text, newline="\n"), strict=True)
+    csv.field_size_limit(LONGEST_VALUE)
+    reader = csv.reader(io.StringIO(text.decode(), newline="\n"), strict=True)
     try:
         return list(reader)
     except csv.Error as error:

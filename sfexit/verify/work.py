@@ -20,8 +20,8 @@ from typing import Any
 from sfexit.errors import ArchiveProblem, DiskTrouble, Interrupted, Paused
 from sfexit.verify.bag import Entry, open_file
 from sfexit.verify.finding import Finding
-from sfexit.verify.ids import Run, RunWriter
 from sfexit.verify.pages import Columns, Told, read_page
+from sfexit.verify.runs import Run, RunWriter
 from sfexit.verify.unpack import STEP, Broken, Inside, Stored
 
 KIND = "digests"

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import io
 from pathlib import Path
 
 import pytest
@@ -43,22 +41,6 @@ def test_every_table_reads_back(
         assert read(folder, quoted(rows).encode()) == rows
     finally:
         Inside.piece.__defaults__ = (unpack.PIECE,)
-
-
-@settings(max_examples=1_000, deadline=None)
-@given(st.text(st.sampled_from(list('",\na')), max_size=40))
-def test_the_quick_way_never_differs_from_the_slow_one(text: str) -> None:
-    """Of any text whose quotes are in pairs, well-formed or not."""
-    text = f'"{text}"\n'
-    if text.count('"') % 2:
-        return
-    try:
-        slow = list(csv.reader(io.StringIO(text, newline="\n"), strict=True))
-    except csv.Error:
-        with pytest.raises(Broken):
-            unpack._rows_of(text, 0)
-        return
-    assert unpack._rows_of(text, 0) == slow
 
 
 def test_values_without_quotes_and_a_byte_order_mark(tmp_path: Path) -> None:

@@ -114,8 +114,11 @@ class LiveRig:
         more = {"sleep": self.time.sleep, "clock": self.time, "budget_share": 1.0, **more}
         return Client(credential, progress=self.notes, **more)
 
-    def export(self, *, anew: bool = False) -> ExportResult:
-        """Take everything; the bag is `self.bag` from then on."""
+    def export(self, *, anew: bool = False, refresh: bool = False) -> ExportResult:
+        """Take everything; the bag is `self.bag` from then on.
+
+        `refresh`: only what changed; without any change the bag stays the one before.
+        """
         with self.client() as client:
             result = export(
                 client,
@@ -123,6 +126,7 @@ class LiveRig:
                 key=lambda: signing.load_or_create(self.folder / "key"),
                 progress=self.notes,
                 anew=anew,
+                refresh=refresh,
                 tuning=Tuning(bulk_from_rows=BULK_FROM, clock=self.time),
             )
         assert result.bag is not None
@@ -153,17 +157,18 @@ def verdict(told: Live) -> Judgement:
 
 
 def random_org(seed: int, folder: Path) -> LiveRig:
-    """A healthy org: objects of many kinds, some hidden, some without stamps, with a life."""
+    """A healthy org: objects of many kinds, some hidden, one without stamps, with a life."""
     chance = random.Random(seed)
     names = chance.sample(SOMETIMES, chance.randint(3, 9))
     views = chance.sample(NO_DATA, chance.randint(1, 4))
     objects = chosen("Account", *names, *views)
-    for number, system in enumerate(chance.sample(("full", "nodelete", "history", "plain"), 3)):
+    systems = ["plain", *chance.sample(("full", "nodelete", "history"), 2)]
+    for number, system in enumerate(systems):
         kind = "nodelete" if system == "plain" else system
         one = custom(f"Thing{number}__c", f"a0{number}", system=kind, rows=chance.randint(0, 180))
         objects.append(without_stamps(one) if system == "plain" else one)
     rig = LiveRig(folder, objects=objects, rows=chance.randint(60, 500), seed=seed)
-    hidden = tuple(name for name in views if chance.random() < 0.5)
+    hidden = tuple(chance.sample(views, chance.randint(1, len(views))))
     rig.token = rig.org.sign_in(SimulatedUser("Export", hidden_objects=hidden))
     return rig
 
