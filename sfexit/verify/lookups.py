@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sfexit.verify.contents import Contents
+from sfexit.verify.derived import KEPT, LEFT
 from sfexit.verify.finding import Finding
 from sfexit.verify.ids import Keys, changes, text
 from sfexit.verify.refreshed import FOLDER as WIRE
-from sfexit.verify.refreshed import GONE as WIRE_GONE
+from sfexit.verify.refreshed import GONE, NAMED
 from sfexit.verify.refreshed import KIND as REFRESH
 from sfexit.verify.runs import Runs
 
@@ -24,7 +25,7 @@ _EXAMPLES = 3
 _NONE = np.empty(0, np.int64)
 
 # Why what a row refers to may rightly not be here.
-GONE = "deleted for good, or made while the export ran"
+PURGED = "deleted for good, or made while the export ran"
 ELSEWHERE = "of an object that this org does not name"
 NOT_HERE = "of an object that is not in the archive: "
 
@@ -69,11 +70,24 @@ def sweep(
             if len(once) != len(own):
                 more = counts > 1
                 _twice(key, everything[once[more]], counts[more], told, twice, findings)
-            gone = np.intersect1d(once, places.get(f"{WIRE_GONE}:{key}", _NONE))
-            _differs(key, everything[gone], findings)
+            gone = np.intersect1d(once, places.get(f"{GONE}:{key}", _NONE))
+            _differs(
+                everything[gone], key, "no row, since the org has it no more", "a row", findings
+            )
             if key in with_bodies:
                 without = np.setdiff1d(once, places.get(f"files:{key}", _NONE))
                 _bare(key, everything[without], bare, findings)
+        for key, left in places.items():
+            kind, _, name = key.partition(":")
+            named = places.get(f"{NAMED}:{name}", _NONE)
+            if kind == LEFT:
+                lost = np.setdiff1d(left[~here[left]], named)
+                _differs(everything[lost], name, "a row, or a line that says why it left its page",
+                         "neither", findings)  # fmt: skip
+            elif kind == KEPT:
+                _differs(everything[np.intersect1d(left, named)], name,
+                         "no row in a page taken over, since it differs", "a row",
+                         findings)  # fmt: skip
         for key, referred in places.items():
             if "." in key and ":" not in key:
                 once = np.unique(referred)
@@ -148,11 +162,11 @@ def _bare(name: str, keys: Keys, bare: Counter[str], findings: list[Finding]) ->
     bare[name] += len(keys)
 
 
-def _differs(name: str, keys: Keys, findings: list[Finding]) -> None:
-    for key in keys:
+def _differs(keys: Keys, name: str, expected: str, found: str, findings: list[Finding]) -> None:
+    for key in keys[:_TOLD]:
         findings.append(
             Finding("evidence-wrong", REFRESH, object=name, record_id=text(key), witness=WIRE,
-                    expected="no row, since the org has it no more", found="a row")
+                    expected=expected, found=found)
         )  # fmt: skip
 
 
@@ -195,7 +209,7 @@ def _why(prefix: str, relation: str, told: Contents, cascading: frozenset[str]) 
         return NOT_HERE + ", ".join(sorted(away)[:3])
     if relation in cascading and _read_before(told, relation, lines):
         return None
-    return GONE
+    return PURGED
 
 
 def _read_before(told: Contents, relation: str, parents: list[dict[str, str]]) -> bool:

@@ -203,15 +203,7 @@ class _Offline:
     def check_contents(self) -> None:
         self.told = read_contents(self.bag, self.record.found)
         self.record.found += check_sums(self.told)
-        previous = self.told.info.get("Sfexit-Previous-Root")
-        if previous and self.target.home is not None and self.bag.name.isdigit():
-            before = self.bag.with_name(f"{int(self.bag.name) - 1:04d}")
-            if before.is_dir() and bags.root_digest(before) != previous:
-                self.record.found.append(
-                    Finding("evidence-wrong", "contents", path=bags.BAG_INFO, expected=previous,
-                            found=bags.root_digest(before), witness=f"bags/{before.name}",
-                            detail="the generation before is another one")
-                )  # fmt: skip
+        self.check_before()
         # A whole archive has these; one without them was never sealed by us.
         for path in self.told.missing - {"data/org/sight.json", "data/evidence/jobs.csv"}:
             if not any(one.path == path for one in self.record.found):
@@ -221,6 +213,24 @@ class _Offline:
             self.record.passed(
                 "contents", f"{count} objects in the ledger, {len(self.told.pages)} pages"
             )
+
+    def check_before(self) -> None:
+        """That the bag before, where it is at hand, is the one that this bag was made from."""
+        previous = self.told.info.get("Sfexit-Previous-Root")
+        before = self.before()
+        if previous and before is not None and bags.root_digest(before) != previous:
+            self.record.found.append(
+                Finding("evidence-wrong", "contents", path=bags.BAG_INFO, expected=previous,
+                        found=bags.root_digest(before), witness=f"bags/{before.name}",
+                        detail="the generation before is another one")
+            )  # fmt: skip
+
+    def before(self) -> Path | None:
+        """The bag before this one in its home; None where it is not there."""
+        if self.target.home is None or not self.bag.name.isdigit():
+            return None
+        before = self.bag.with_name(f"{int(self.bag.name) - 1:04d}")
+        return before if before.is_dir() else None
 
     # --- deep
 
@@ -261,12 +271,12 @@ class _Offline:
     def check_refresh(self, folder: Path) -> None:
         writer = RunWriter(folder / "wire.ids")
         (folder / "wire.ids").unlink(missing_ok=True)
-        pages, rows = check_refresh(
-            self.bag, self.told, self.payload.named, writer, self.record.found
+        looked = check_refresh(
+            self.bag, self.before(), self.told, self.payload.named, writer, self.record.found
         )
         writer.flush()
         self.payload.runs += writer.runs
-        self.record.passed("refresh", f"{pages:,} rewritten pages, {rows:,} rows that differ")
+        self.record.passed("refresh", looked)
 
     def with_bodies(self) -> frozenset[str]:
         """Objects whose every row should be among the files; none where those are unread."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from sfexit.redaction import printable
 from sfexit.verify.bag import BAG_INFO
 from sfexit.verify.contents import LEDGER, PAGES, Contents, number
+from sfexit.verify.derived import Derived, derive
 from sfexit.verify.finding import Finding
 from sfexit.verify.ids import malformed
 from sfexit.verify.runs import RunWriter
@@ -17,7 +18,9 @@ from sfexit.verify.unpack import Broken, table
 
 KIND = "refresh"
 FOLDER = "data/evidence/wire/"
-GONE = "wire-gone"
+#: Keys of ids on the disk, each with the object's name behind it: rows by which an object differs
+#: from the bag before, and those of them that no query finds.
+NAMED, GONE = "wire-named", "wire-gone"
 _COLUMNS = ["id", "what", "page", "before"]
 _WHATS = frozenset({"new", "changed", "calculated", "deleted", "undeleted", "gone", "unsettled"})
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -30,14 +33,19 @@ class _Say(Protocol):
 
 
 def check_refresh(
-    bag: Path, told: Contents, paths: Sequence[str], runs: RunWriter, findings: list[Finding]
-) -> tuple[int, int]:
+    bag: Path,
+    before: Path | None,
+    told: Contents,
+    paths: Sequence[str],
+    runs: RunWriter,
+    findings: list[Finding],
+) -> str:
     """Check what archive-format.md says in 2.1 and 4.9 of a bag that a refresh made.
 
+    `before`: the bag before, where it is at hand; then the rewritten pages are derived again.
     `paths`: the files of the bag, as listed. Ids that no query finds go to `runs` under
     `wire-gone:<object>`: they cannot stand in this bag. (A row that differs otherwise may be purged
-    before it is read anew, so of those nothing is sure.) Returns the numbers of rewritten
-    pages and of rows that differ.
+    before it is read anew, so of those nothing is sure.) Returns what was looked at, in words.
     """
 
     def find(path: str, expected: str, found: str, name: str = "", record: str = "") -> None:
@@ -78,7 +86,13 @@ def check_refresh(
             differ += _wire(bag, path, told, runs, find)
         except Broken as broken:
             findings.append(Finding(broken.code, KIND, path=path, found=broken.found))
-    return rewritten, differ
+    derived = derive(bag, before, told, runs, find) if refreshed else Derived()
+    looked = f"{rewritten:,} rewritten pages, {differ:,} rows that differ"
+    if derived.pages:
+        looked += f"; {derived.pages:,} pages derived again, {derived.rows:,} rows unchanged"
+    if derived.without:
+        looked += f"; {derived.without:,} not derived, for want of the page before"
+    return looked
 
 
 def _wire(bag: Path, path: str, told: Contents, runs: RunWriter, say: _Say) -> int:
@@ -105,7 +119,9 @@ def _wire(bag: Path, path: str, told: Contents, runs: RunWriter, say: _Say) -> i
         last = record
         if malformed([record]):
             say(path, "an 18-character id", record, name)
-        elif what == "gone":
+            continue
+        runs.own_id(f"{NAMED}:{name}", record)
+        if what == "gone":
             runs.own_id(f"{GONE}:{name}", record)
     return count
 
