@@ -87,6 +87,8 @@ def line(
         reason, remedy = _told(_not_asked(work))
     if outcome in ("exported", "empty") and work.walk is not None:
         evidence = f"asked by {work.walk.told}"
+    if outcome in ("exported", "empty") and work.route == "nested" and work.rule is not None:
+        evidence = f"asked for as {work.rule.relationship} in the rows of every record feed"
     return LedgerLine(
         work.name,
         work.entry.label,

@@ -13,7 +13,7 @@ from sfexit.export import object_line, plan, walks
 from sfexit.export.filtered_road import gaps, made_list
 from sfexit.export.means import Means
 from sfexit.export.object_line import now
-from sfexit.export.readings import Readings
+from sfexit.export.readings import IN_PARTS, Readings
 from sfexit.export.scout import NOTHING, Found
 from sfexit.export.work import GivenUp, Reread, Totals, Work
 from sfexit.salesforce import describe as describing
@@ -139,6 +139,7 @@ class ObjectReader:
             work.route = self._route(work, before)
             if work.route == "filtered":
                 work.walk = walks.usable(walks.known(work.rule), work.description)
+            if work.route in IN_PARTS:
                 self._readings.insist_on_parents(work)
             work.first = ahead if work.route in ("rest", "filtered") else None
             at_once = at_once and work.first is not None and work.route == "rest"
@@ -184,7 +185,7 @@ class ObjectReader:
                     evidence=str(given.refusal),
                     remedy=given.answer.remedy,
                 )
-            if work.route == "filtered":
+            if work.route in IN_PARTS:
                 work.gaps = gaps(self._means, work.name, work.reading)
                 return self._in_parts(work, totals, before)
             if at_once:

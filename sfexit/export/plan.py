@@ -81,7 +81,7 @@ def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> Ledg
             evidence="your choice",
             remedy="export again without that choice",
         )
-    if not entry.queryable:
+    if not entry.queryable and not (rule is not None and rule.kind == "by_feed"):
         return LedgerLine(
             entry.name,
             entry.label,
@@ -121,8 +121,10 @@ def route(
     uri_fits: bool,
     bulk_from_rows: int = BULK_FROM_ROWS,
 ) -> str:
-    """ "bulk", "rest" or "filtered". `count` is None where the org would not count."""
+    """ "bulk", "rest", "filtered" or "nested". `count` is None where the org would not count."""
     kind = rule.kind if rule is not None else ""
+    if kind == "by_feed":
+        return "nested"
     if kind in ("private_folders", "versions") or (kind == "by_parent" and count is None):
         return "filtered"
     if kind in ("rest", "external") or bulk_refuses is not None:

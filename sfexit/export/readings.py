@@ -12,14 +12,16 @@ from typing import Any, Protocol
 
 from sfexit.archive import sealing
 from sfexit.errors import OrgRefused, Transient
-from sfexit.export import plan, walks
+from sfexit.export import nested_road, plan, walks
 from sfexit.export.bulk_road import BulkRoad
 from sfexit.export.filtered_road import FilteredRoad, made_list, ready
 from sfexit.export.means import Means
+from sfexit.export.nested_road import NestedRoad
 from sfexit.export.rest_road import RestRoad
 from sfexit.export.work import VANISHED, GivenUp, NotYet, Reread, Totals, Work
 from sfexit.salesforce import bulk
 
+IN_PARTS = frozenset({"filtered", "nested"})  # roads that divide an object from the start
 _SLICES = 512  # an object divided more often than this is not going to be read
 
 
@@ -49,6 +51,7 @@ class Readings:
             "bulk": BulkRoad(means),
             "rest": RestRoad(means),
             "filtered": FilteredRoad(means),
+            "nested": NestedRoad(means),
         }
 
     def described(self, name: str, columns: list[str], left_out: dict[str, str]) -> None:
@@ -154,8 +157,12 @@ class Readings:
 
     def insist_on_parents(self, work: Work) -> None:
         """Raises NotYet while the rows that the object is asked by are not there."""
+        if work.alone:
+            return
         walk = work.walk
-        if walk is not None and not work.alone and not ready(self._means, walk, work.name):
+        if walk is not None and not ready(self._means, walk, work.name):
+            raise NotYet(work.name)
+        if work.route == "nested" and not nested_road.ready(self._means):
             raise NotYet(work.name)
 
     def slices(self, work: Work) -> Totals:
@@ -193,7 +200,7 @@ class Readings:
             "SELECT max(slice) AS last FROM slice WHERE object = ? AND reading = ?",
             (work.name, work.reading),
         )
-        if work.route != "filtered" and row["last"] + 2 > _SLICES:
+        if work.route not in IN_PARTS and row["last"] + 2 > _SLICES:
             return False
         both = self._roads[work.route].halves(work, condition)
         if both is None:
@@ -222,6 +229,8 @@ class Readings:
 
     def _parents(self, work: Work) -> int | None:
         """How many parents were asked for: all on the list, or it is no reading."""
+        if work.route == "nested":
+            return nested_road.walked(self._means, work.name, work.reading)
         if work.walk is None:
             return None
         rows = self._means.journal.rows(

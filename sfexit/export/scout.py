@@ -23,6 +23,7 @@ from sfexit.export import plan
 from sfexit.salesforce import composite, query
 from sfexit.salesforce import describe as describing
 from sfexit.salesforce.client import Client
+from sfexit.salesforce.object_rules import rule_for
 
 AT_ONCE = 6  # requests under way; each may hold five pages of rows
 FEWEST = 8  # for fewer objects asking one by one is as good
@@ -166,7 +167,8 @@ def _worth_a_query(
     big: Callable[[ObjectEntry], bool],
 ) -> list[str] | None:
     """The columns to ask for, or None when a plain query is not the object's road."""
-    if big(entry):
+    rule = rule_for(entry)
+    if big(entry) or (rule is not None and not rule.plain):
         return None
     columns, _ = plan.columns_of(*describing.selectable(description))
     if not columns:

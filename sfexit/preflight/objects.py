@@ -22,6 +22,7 @@ _OWN_PERMISSION = {
     name: need.label for need in BY_NAME.values() if need.api_name != "ViewSetup"
     for name in need.objects
 }  # fmt: skip
+_GIVE_ACCESS = "switch Chatter on for the export user, then export again"
 
 
 def is_custom(name: str) -> bool:
@@ -73,8 +74,9 @@ def _classify(
         rule = rule_for(ObjectEntry(name=name, label=label, queryable=False))
     if rule is not None and rule.kind in _OUTCOMES:
         return line(_OUTCOMES[rule.kind], rule.reason, "", rule.source)
-    unread = rule is not None and rule.kind == "by_parent" and not rule.field
-    if rule is not None and (rule.kind in ("by_metadata", "external") or unread):
+    if rule is not None and rule.kind == "by_feed":
+        return line("not_exported", rule.reason, _GIVE_ACCESS, f"{NAMED_BY}; {rule.source}")
+    if rule is not None and rule.kind in ("by_metadata", "external"):
         return line("not_exported", rule.reason, rule.remedy, rule.source)
     if tooling:
         return line(

@@ -19,6 +19,7 @@ from sfexit.catalog import ObjectEntry
 #: covered          its content stands elsewhere in the bag
 #: by_metadata      its content belongs to the metadata
 #: by_parent        readable only by the values of a field: `field`, `operator`, `parents`
+#: by_feed          readable only inside the rows of record feeds: `relationship`
 #: external         rows live in another system
 #: rest             readable, but not by Bulk API 2.0
 #: uncounted        readable, but COUNT() is refused
@@ -30,6 +31,7 @@ KINDS = frozenset(
         "covered",
         "by_metadata",
         "by_parent",
+        "by_feed",
         "external",
         "rest",
         "uncounted",
@@ -52,7 +54,8 @@ class Rule:
     parents: tuple[str, ...] = ()  # where the values come from, as `sfexit.export.walks` has it
     condition: str = ""  # what else each query asks for
     caveat: str = ""  # what a reading may lack, for all that is known
-    plain: bool = True  # False: a query without the filter is a server error, so it is not tried
+    plain: bool = True  # False: a plain query is refused or a server error, so it is not tried
+    relationship: str = ""  # by which the parent's rows give it, for `by_feed`
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def _group(raw: dict[str, Any]) -> _Group:
             raw.get("condition", ""),
             raw.get("caveat", ""),
             raw.get("plain", True),
+            raw.get("relationship", ""),
         ),
         objects=frozenset(raw.get("objects", ())),
         suffixes=tuple(raw.get("suffixes", ())),

@@ -57,6 +57,12 @@ def parse_page(client: Client, body: bytes) -> QueryPage:
     return _page(client, answer)
 
 
+def inner_page(client: Client, result: Any) -> QueryPage:
+    """The result of a subquery inside a record; it may have pages of its own. Raises
+    DamagedAnswer."""
+    return _page(client, result)
+
+
 def next_page(client: Client, path: str) -> QueryPage:
     """The page behind `next_path`; a cursor lives two days. Raises OrgRefused."""
     return _page(client, client.get_text_numbers(client.anchor(path)))

@@ -21,6 +21,7 @@ class Doubts:
     fields of ``stubborn_objects`` stay hidden.
     ``entity_definition_limit_works``: LIMIT and OFFSET work on EntityDefinition, as clients saw;
     else they are ignored, as documented.
+    ``likes_by_feed_item``: FeedItem gives likes, signals and tracked changes as record feeds do.
     ``knowledge_needs_status``: article versions demand a filter on PublishStatus.
     ``bodies_of_deleted_records``: the bytes of files in the recycle bin can be had.
     ``ranges``: blob fields honour Range; else they send everything, as RFC 9110 allows.
@@ -40,6 +41,7 @@ class Doubts:
     view_all_fields_is_complete: bool = True
     stubborn_objects: tuple[str, ...] = ("Opportunity",)
     entity_definition_limit_works: bool = False
+    likes_by_feed_item: bool = False
     knowledge_needs_status: bool = False
     bodies_of_deleted_records: bool = False
     ranges: bool = False

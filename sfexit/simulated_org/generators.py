@@ -193,6 +193,19 @@ def _nth(table: Table, f: Field, rng: random.Random, name: str) -> Column:
     return col.Pool([target.ids.at(k) for k in range(target.rows)])
 
 
+def _posts(table: Table, f: Field, rng: random.Random, popular: str) -> Column:
+    """The rows of all record feeds in turn, with `popular` more in one place. Rows of FeedItem are
+    left out: there they would be seen by no entity feed."""
+    named = [table.org.tables.get(name) for name in f.ref if name != "FeedItem"]
+    feeds = [feed for feed in named if feed is not None and feed.rows]
+    if not feeds:
+        return col.Pool([None])
+    most = max(table.rows - int(popular), 0)
+    posts = [feed.ids.at(k) for feed in feeds for k in range(min(feed.rows, most))]
+    rest = [posts[n % len(posts)] for n in range(most)] if posts else []
+    return col.Pool([feeds[0].ids.at(0)] * int(popular) + rest)
+
+
 def _tree(table: Table, f: Field, rng: random.Random, argument: str) -> Column:
     """Where a folder item lies: folder n in folder n // 2 of the list that begins with the roots,
     so that folders lie in folders; documents anywhere."""
@@ -514,6 +527,7 @@ _BY_GEN: dict[str, Maker] = {
     "person_flag": _person_flag,
     "person_part": _person_part,
     "person_twin": _person_twin,
+    "posts": _posts,
     "product": _numbered(w.PRODUCT),
     "rate": _rate,
     "rich": _rich,

@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import lru_cache
 from importlib.resources import files
 
+from .feeds import feed_children
 from .refusals import BIG, NOT_IN_BULK, refused
 from .schema import (
     CREATED,
@@ -466,6 +467,8 @@ def with_features(objects: list[SObject], *, features: bool = True) -> list[SObj
     """Every object of a real org: the given ones keep fields and rows but get the real flags."""
     known = {o.name: o for o in objects}
     rows = lines("standard_objects.txt")
+    feeds = [words[0] for words in rows if words[3:] and words[3].startswith("Feed:")]
+    known |= {o.name: o for o in feed_children([*feeds, "FeedItem"])}
     if features:
         rows = sorted(rows + [line.split() for line in FEATURES.splitlines()])
     out: list[SObject] = []

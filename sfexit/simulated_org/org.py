@@ -16,6 +16,7 @@ from .changes import Changes
 from .data import AS_OF, Table, Tables
 from .doubts import Doubts
 from .errors import ApiError
+from .feeds import relationship
 from .ids import IdSpace
 from .ingest import IngestJobs
 from .metadata import Metadata
@@ -309,6 +310,10 @@ class SimulatedOrg:
                         found.setdefault(target, []).append((o.name, f))
             self._children = found
         return self._children.get(name, [])
+
+    def relationship(self, parent: str, child: str, field: Field) -> str | None:
+        """The name of a child relationship in queries, for those few that are offered."""
+        return relationship(child, field, parent, by_feed_item=self.doubts.likes_by_feed_item)
 
     def drop_field(self, name: str, field_name: str) -> None:
         """A field is deleted (or hidden from the user) from now on."""

@@ -13,6 +13,7 @@ from .columns import Value
 from .data import java_double, json_value
 from .errors import ApiError
 from .ids import to18
+from .nested import Child, children_of, joined
 from .schema import COMPOUND, NUMERIC, Field
 from .select import Rows, Selection, Source, resolve, select
 from .soql import Item
@@ -229,6 +230,7 @@ class _Cursor:
     selection: Selection
     opened: float
     batch: int
+    children: list[Child] = field(default_factory=list)
 
 
 class Cursors:
@@ -243,12 +245,9 @@ class Cursors:
     ) -> bytes:
         """The first page of a query, as the user of the request (or ``view``) sees it."""
         s = select(view or self.org, text, everything, float(version))
-        if any(i.kind in ("subquery", "typeof") for i in s.query.items):
-            raise ApiError(
-                400,
-                "MALFORMED_QUERY",
-                "Subqueries and TYPEOF are not offered by this simulated org",
-            )
+        if any(i.kind == "typeof" for i in s.query.items):
+            raise ApiError(400, "MALFORMED_QUERY", "TYPEOF is not offered by this simulated org")
+        children = children_of(s)
         if s.query.count_only:
             return _page(s.count, True, None, [])
         if s.query.aggregate:
@@ -262,13 +261,21 @@ class Cursors:
                 f"{s.sobject.name} does not support queryMore(), use LIMIT to restrict the results "
                 "to a single batch",
             )
-        if reified or s.count <= batch:
+        if reified:
             return _page(s.count, True, None, records_json(s, 0, s.count, version))
-        stem = "0r8" + secrets.token_hex(6) + "AQ"
-        self._open[stem] = _Cursor(s, self.org.now(), batch)
-        while len(self._open) > 5000:
-            self._open.popitem(last=False)
-        return self._answer(stem, 0, version)
+        return self._result(s, batch, version, children)
+
+    def _result(
+        self, s: Selection, batch: int, version: str, children: list[Child] | None = None
+    ) -> bytes:
+        cursor = _Cursor(s, self.org.now(), batch, children or [])
+        stem = ""
+        if s.count > batch:
+            stem = "0r8" + secrets.token_hex(6) + "AQ"
+            self._open[stem] = cursor
+            while len(self._open) > 5000:
+                self._open.popitem(last=False)
+        return self._answer(cursor, stem, 0, version)
 
     def next(self, locator: str, version: str) -> bytes:
         """The page behind a locator."""
@@ -283,7 +290,7 @@ class Cursors:
         ordinal = int(position)
         if not 0 < ordinal < cursor.selection.count:
             raise ApiError(400, "INVALID_QUERY_LOCATOR", "invalid query locator")
-        return self._answer(stem, ordinal, version)
+        return self._answer(cursor, stem, ordinal, version)
 
     def object_of(self, locator: str) -> str:
         """The object a locator reads, for the fault selectors."""
@@ -294,13 +301,18 @@ class Cursors:
         """Forget a cursor."""
         self._open.pop(locator.rpartition("-")[0], None)
 
-    def _answer(self, stem: str, ordinal: int, version: str) -> bytes:
-        cursor = self._open[stem]
+    def _answer(self, cursor: _Cursor, stem: str, ordinal: int, version: str) -> bytes:
         s = cursor.selection
         end = min(ordinal + cursor.batch, s.count)
         done = end >= s.count
         following = None if done else f"/services/data/v{version}/query/{stem}-{end}"
-        return _page(s.count, done, following, records_json(s, ordinal, end - ordinal, version))
+        records = records_json(s, ordinal, end - ordinal, version)
+
+        def inner(found: Selection) -> str:
+            return self._result(found, cursor.batch, version).decode("utf-8", "surrogatepass")
+
+        records = joined(records, s, ordinal, cursor.children, inner)
+        return _page(s.count, done, following, records)
 
 
 def _wish(options: str) -> int:

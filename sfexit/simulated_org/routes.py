@@ -82,12 +82,13 @@ def release_label(version: int) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def child_text(child: str, name: str) -> str:
+def child_text(child: str, name: str, relationship: str | None) -> str:
     """An entry of childRelationships."""
+    named = json.dumps(relationship)
     return (
         f'{{"cascadeDelete":false,"childSObject":"{child}","deprecatedAndHidden":false,'
         f'"field":"{name}","junctionIdListNames":[],"junctionReferenceTo":[],'
-        '"relationshipName":null,"restrictedDelete":false}'
+        f'"relationshipName":{named},"restrictedDelete":false}}'
     )
 
 
@@ -513,7 +514,11 @@ class Routes:
         if sobject is None:
             raise not_found()
         shows = self.org.acting().shows
-        children = [child_text(n, f.name) for n, f in self.org.children(sobject.name) if shows(n)]
+        children = [
+            child_text(n, f.name, self.org.relationship(sobject.name, n, f))
+            for n, f in self.org.children(sobject.name)
+            if shows(n)
+        ]
         return Answer(200, sobject.describe_text(version, children, self._language(request)))
 
     def _language(self, request: Request) -> str:

@@ -552,7 +552,7 @@ def make(
     fields += body
     if system in ("full", "nodelete"):
         fields += [*CREATED, *MODIFIED, MODSTAMP]
-    elif system == "history" or system == "big":
+    elif system in ("history", "history_only", "big"):
         fields += [CREATED[1], CREATED[0]]
     id_prefix = more.pop("id_prefix", prefix) or "zzz"
     return SObject(

@@ -246,7 +246,8 @@ def resolve(org: View, sobject: SObject, query: Query, path: str, at: int) -> So
     return Source(".".join([*labels, found.name]), (*steps, found), polymorphic)
 
 
-def _expand(org: View, sobject: SObject, query: Query) -> list[Source]:
+def expand(org: View, sobject: SObject, query: Query) -> list[Source]:
+    """The selected columns of an object."""
     sources: list[Source] = []
     for item in query.items:
         if item.kind == "fields":
@@ -413,7 +414,7 @@ def bind(whose: SimulatedOrg | View, query: Query, everything: bool, version: fl
                 query.text, query.items[1].at, "COUNT() must be the only element in the SELECT list"
             ),
         )
-    sources = _expand(org, sobject, query)
+    sources = expand(org, sobject, query)
     _check_groups(query, sources, aggregates)
     for item in aggregates:
         if item.path:

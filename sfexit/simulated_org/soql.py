@@ -65,6 +65,7 @@ class Item:
     at: int
     function: str = ""
     alias: str = ""
+    query: Query | None = None
 
 
 @dataclass(frozen=True)
@@ -244,9 +245,9 @@ class _Parser:
     def item(self) -> Item:
         if self.sign("("):
             at = self.peek().at
-            self.query(nested=True)
+            nested = self.query(nested=True)
             self.need_sign(")")
-            return Item("subquery", "", at)
+            return Item("subquery", "", at, query=nested)
         if self.word("typeof"):
             at = self.peek(-1).at
             while not self.word("end"):

@@ -62,7 +62,7 @@ def test_permission_that_lifts(
         ("FieldDefinition", {}, "covered", "schema"),
         ("TraceFlag", {"tooling": ("TraceFlag",)}, "not_exported", "Tooling"),
         ("OldThing", {"IsDeprecatedAndHidden": True}, "not_exported", "retired"),
-        ("FeedLike", {"IsQueryable": False}, "not_exported", "feed"),
+        ("FeedLike", {"IsQueryable": False}, "not_exported", "feeds of records"),
         ("Odd", {"IsQueryable": False}, "not_exported", "nobody"),
     ],
 )

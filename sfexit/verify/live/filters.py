@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sfexit.errors import OrgRefused
-from sfexit.verify.live.schema import Shape
+from sfexit.verify.live.schema import API_NAME, Shape
 from sfexit.verify.live.wire import Wire
 
 VALUES_A_QUERY = 100
@@ -22,11 +22,24 @@ _STATUSES = ("Draft", "Online", "Archived")  # Object Reference, KnowledgeArticl
 class Pieces:
     """How an object is cut: `ask` yields what stands behind FROM in each question.
 
-    `always`: a plain query gives some of it without a word, so it is never asked alone.
+    `always`: a plain query gives some of it without a word, so it is never asked alone. `inside`:
+    it comes inside the records that `ask` names, under this name.
     """
 
     ask: Callable[[Wire, str, Shape], Iterator[str]]
     always: bool = False
+    inside: str = ""
+
+    def question(self, select: str, tail: str) -> str:
+        """One question: `select` is the plain query."""
+        if self.inside:
+            inner = f"{select.rpartition(' FROM ')[0]} FROM {self.inside}"
+            return f"SELECT Id, ({inner}) FROM {tail}"  # noqa: S608 - SOQL of checked names
+        return f"{select} {tail}".rstrip()
+
+    def nothing_there(self, code: str, reason: str) -> bool:
+        """Whether a refusal says that the records asked for have no such thing inside."""
+        return bool(self.inside) and code == "INVALID_TYPE" and "relationship" in reason
 
 
 def pieces_of(name: str) -> Pieces | None:
@@ -113,6 +126,20 @@ def _private_too(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa:
         yield "USING SCOPE allPrivate"
 
 
+def _record_feeds(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
+    """The feed of each kind of record, as describeGlobal marks them."""
+    told = wire.get("/sobjects")
+    for one in told.get("sobjects", ()) if isinstance(told, dict) else ():
+        feed = isinstance(one, dict) and one.get("associateEntityType") == "Feed"
+        if feed and one.get("queryable") is True and API_NAME.fullmatch(str(one.get("name"))):
+            yield str(one["name"])
+
+
+def _in_feeds(relationship: str) -> Pieces:
+    """What no query gives but one on the feeds that it hangs on (Object Reference, FeedLike)."""
+    return Pieces(_record_feeds, always=True, inside=relationship)
+
+
 _ARTICLES = Pieces(_articles, always=True)
 _PRIVATE = Pieces(_private_too, always=True)
 _PIECES: Mapping[str, Pieces] = {
@@ -132,6 +159,9 @@ _PIECES: Mapping[str, Pieces] = {
     "ContentHubItem": _one_by_one("ContentHubRepositoryId", "SELECT Id FROM ContentHubRepository"),
     "Dashboard": _PRIVATE,
     "FeedAttachment": _by("FeedEntityId", "SELECT Id FROM FeedItem", "SELECT Id FROM FeedComment"),
+    "FeedLike": _in_feeds("FeedLikes"),
+    "FeedSignal": _in_feeds("FeedSignals"),
+    "FeedTrackedChange": _in_feeds("FeedTrackedChanges"),
     "IdeaComment": _by("IdeaId", "SELECT Id FROM Idea"),
     # A plain query is answered by a server error, which would look like a passing fault.
     "RecordActionHistory": _one_by_one(

@@ -111,8 +111,10 @@ class Worker:
 
     def _open(self, one: Archived) -> _Open:
         shape = self._shapes[one.name]
-        full = one.name in self._full
-        in_pieces = filters.pieces_of(one.name) is not None
+        pieces = filters.pieces_of(one.name)
+        in_pieces = pieces is not None
+        # What only comes inside other records cannot be asked for by its id afterwards.
+        full = one.name in self._full or (pieces is not None and bool(pieces.inside))
         way = asking.way(one, shape, full=full, in_pieces=in_pieces)
         drawn = self._ordinals.get(one.name, ())
         every = False

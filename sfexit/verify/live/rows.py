@@ -182,20 +182,33 @@ def _by_pieces(
     def asked() -> None:
         for reply in wire.many([wire.address(one) for one in batch]):
             if not reply.ok:
+                if pieces.nothing_there(reply.code, reply.reason):
+                    continue
                 raise OrgRefused(reply.status, reply.code, reply.reason)
             for page in wire.further(reply):
-                for row in page.rows:
+                for row in _rows_of(wire, page, pieces.inside):
                     keys.add(*pack_record(row, shape, way))
         batch.clear()
 
     for tail in pieces.ask(wire, name, shape):
-        batch.append(f"{asking.soql(name, way.columns)} {tail}".rstrip())
+        batch.append(pieces.question(asking.soql(name, way.columns), tail))
         if len(batch) == QUERIES_A_CALL:
             asked()
     if batch:
         asked()
     alone = replace(way, by_job=False, spans=("",), in_pieces=True)
     return keys, alone, {"by_id": keys.count}
+
+
+def _rows_of(wire: Wire, page: Reply, inside: str) -> Iterator[Mapping[str, Any]]:
+    """The records of a page, or those inside of them, which may have pages of their own."""
+    if not inside:
+        yield from page.rows
+        return
+    for row in page.rows:
+        if row.get(inside) is not None:
+            for inner in wire.further(Reply(200, row[inside])):
+                yield from inner.rows
 
 
 def pack_record(row: Mapping[str, Any], shape: Shape, way: Way) -> tuple[bytes, bool, bytes]:
