@@ -24,6 +24,7 @@ from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
 from sfexit.export.definitions import Definitions
 from sfexit.export.dictionary.stage import Dictionary
+from sfexit.export.files import unlisted
 from sfexit.export.files.held import Held
 from sfexit.export.files.stage import Files
 from sfexit.export.hidden import Looking, LookingCloser
@@ -37,6 +38,7 @@ from sfexit.export.refresh.refresher import Refresher
 from sfexit.export.result import ExportResult, already_sealed, sight_of
 from sfexit.export.stage import Stage
 from sfexit.export.tally import Tally
+from sfexit.preflight.sight import HELD
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce.client import Client
@@ -204,7 +206,12 @@ def _run(
     definitions = Definitions(means, results=means.selection.report_results)
     closer = LookingCloser(means, looking, records.description)
     # In the order of a run. What else an export takes stands between the records and the last look.
-    files = Files(means, records.description, held)
+    files = Files(
+        means,
+        records.description,
+        held,
+        lambda: looking.sight.state(unlisted.PERMISSION) == HELD,
+    )
     metadata = Metadata(means)
     dictionary = Dictionary(means)
     stages: list[Stage] = [

@@ -93,8 +93,8 @@ def _pieces(header: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[by
 class Found:
     """A set of keys of any size, on the disk beside the journal; gone when closed."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "files-listed.db"
+    def __init__(self, folder: Path, name: str = "files-listed.db") -> None:
+        self._path = folder / name
         self._remove()
         self._db = sqlite3.connect(self._path, isolation_level=None)
         self._db.execute("PRAGMA journal_mode = OFF")

@@ -19,7 +19,7 @@ from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.stored_rows import PageUnreadable, mentions, page_rows
 from sfexit.catalog import Description
 from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
-from sfexit.export.files import index, telling
+from sfexit.export.files import index, telling, unlisted
 from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
 from sfexit.export.files.held import Held
 from sfexit.export.files.listing import IMAGE_MARK, Body, Recipe, recipe
@@ -39,12 +39,19 @@ class Files(Stage):
     """All bodies, their index and the exceptions. `describe` gives an object's description."""
 
     def __init__(
-        self, means: Means, describe: Callable[[str], Description], held: Held | None = None
+        self,
+        means: Means,
+        describe: Callable[[str], Description],
+        held: Held | None = None,
+        sees_all: Callable[[], bool] = lambda: False,
     ) -> None:
-        """`held` knows the bodies of an earlier bag of this home, which are linked, not fetched."""
+        """`held` knows the bodies of an earlier bag of this home, which are linked, not fetched;
+        `sees_all` whether this user has the permission to see all files."""
         super().__init__(means)
         self._describe = describe
         self._held = held
+        self._sees_all = sees_all
+        self._unlisted = 0  # documents that other records name and no list shows
         self._fetcher = Fetcher(means)
         self._unreadable = False
         self._damaged = 0  # bodies of this round that were not what was written
@@ -113,6 +120,10 @@ class Files(Stage):
             self.means.journal.record("bodies_again")  # a damaged row may have named anything
         elif before:
             self._forget_strays()
+        try:
+            self._unlisted = unlisted.look(self.means, self._describe)
+        except PageUnreadable:
+            self._unreadable = True
         self._publish_index()
 
     def _about_how_many(self) -> int:
@@ -299,6 +310,8 @@ class Files(Stage):
             if known is not None and known.covered:
                 left_out = {**line.fields_not_exported, **known.covered}
                 line = replace(line, fields_not_exported=left_out)
+            if line.object == unlisted.DOCUMENT and self._unlisted:
+                line = unlisted.with_unlisted(line, self._unlisted, held=self._sees_all())
             if self._known.get(line.object, ("", None, False))[2]:
                 line = telling.with_photos(line)
             told.append(line)
