@@ -21,9 +21,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sfexit.offboarding import applying, planning, undoing
+from sfexit.offboarding import applying, checking, planning, undoing
 from sfexit.offboarding import journal as journals
-from sfexit.offboarding.applying import Applied, Caps
+from sfexit.offboarding.applying import Applied
+from sfexit.offboarding.checking import Caps
 from sfexit.offboarding.flags import FLAGS
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.plan import Plan
@@ -113,7 +114,7 @@ def carry_out(
         journal = Journal(path)
         try:
             begun = bool(journal.progress.plan)
-            applying.check(client, plan, caps=CAPS, begun=begun)
+            checking.check(client, plan, caps=CAPS, begun=begun)
             return applying.apply(client, plan, journal, caps=CAPS, gate="bench"), died
         except Killed:
             died += 1

@@ -172,24 +172,23 @@ def status(plan: Path, as_json: bool, quiet: bool, **options: Any) -> int:
 
     Records, sessions, tokens, and who is active again because another system made them so.
     """
-    from sfexit.offboarding import applying
     from sfexit.offboarding import plan as plans
+    from sfexit.offboarding.remaining import remains
     from sfexit.reports import offboarded as report
 
     made = plans.load(plan)
     with open_run(plan.parent, writable=False, quiet=quiet, verbose=False, **options) as opened:
         client, _, _ = opened
-        left = applying.remains(client, made)
-        administrators = applying.administrators(client)
-    told = report.status(made, left, administrators)
+        left = remains(client, made)
+    told = report.status(made, left)
     if as_json:
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))
     if not quiet:
-        gone = sum(one.gone for one in left)
-        click.echo(f"{gone:,} of {len(left):,} people are gone.", err=True)
-        for line in report.people(left):
+        gone = sum(one.gone for one in left.people)
+        click.echo(f"{gone:,} of {len(left.people):,} people are gone.", err=True)
+        for line in (*report.people(left.people), *report.unknown(left)):
             click.echo(line, err=True)
-        click.echo(f"{administrators} active administrators are left.", err=True)
+        click.echo(f"{left.administrators} active administrators are left.", err=True)
     return _exit.DONE if told["all_gone"] else _exit.INCOMPLETE
 
 
@@ -228,11 +227,11 @@ def carry_out(
     from sfexit.archive import home as homes
     from sfexit.archive.durable import Disk
     from sfexit.archive.layout import HomeLayout
-    from sfexit.offboarding import applying
+    from sfexit.offboarding import applying, checking
     from sfexit.offboarding.journal import Journal
     from sfexit.reports import offboarded as report
 
-    caps = applying.Caps(max_users, max_records, max_failures)
+    caps = checking.Caps(max_users, max_records, max_failures)
     place = home or path.resolve().parent.parent
     if dry_run:
         return _dry_run(plan, freeze_only=freeze_only)
@@ -246,7 +245,7 @@ def carry_out(
         journal = Journal(journal_beside(path))
         try:
             begun = bool(journal.progress.plan)
-            differences = applying.check(client, plan, caps=caps, begun=begun)
+            differences = checking.check(client, plan, caps=caps, begun=begun)
             allowed = _gate(client, place, plan, without_proof, begun=begun, freeze=freeze_only)
             for line in differences:
                 click.echo(f"Changed since the plan, within its rules: {line}", err=True)

@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sfexit.errors import OrgRefused, OutcomeUnknown
+from sfexit.errors import Blocked, OrgRefused, OutcomeUnknown
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.looking import Row, by_ids, chunks, text
-from sfexit.salesforce import describe, writing
+from sfexit.preflight.questions import Questions
+from sfexit.salesforce import writing
 from sfexit.salesforce.client import Client
 
 
@@ -44,16 +45,25 @@ _KNOWN = {
 _SHARED = ("UserOrGroupId", "RowCause")
 
 
-def companions(client: Client, name: str, objects: frozenset[str]) -> tuple[Companion, ...]:
-    """What may be lost when rows of `name` get another owner. `objects`: those of the org."""
+def companions(questions: Questions, name: str, objects: frozenset[str]) -> tuple[Companion, ...]:
+    """What may be lost when rows of `name` get another owner. `objects`: those of the org.
+
+    Raises Blocked for one that is there and cannot be described: it could not be put back.
+    """
     known = list(_KNOWN.get(name, ()))
     if name.endswith("__c"):
         known.append((f"{name[:-3]}__Share", "ParentId", _SHARED, "RowCause = 'Manual'"))
+    known = [one for one in known if one[0] in objects]
+    questions.learn(one[0] for one in known)
     out = []
     for companion, parent, keys, where in known:
-        if companion not in objects:
-            continue
-        _, about = describe.describe(client, companion)
+        about = questions.descriptions.get(companion)
+        if about is None:
+            raise Blocked(
+                f"{companion} could not be described, so what Salesforce takes away from {name} "
+                "with the old owner could not be put back: give this user Read on it, or leave "
+                f"{name} out of the plan"
+            )
         writable = tuple(one.name for one in about.fields if one.createable)
         relation = "Parent" if parent == "ParentId" else parent.removesuffix("Id")
         fields = tuple(sorted({*writable, parent, *keys}))

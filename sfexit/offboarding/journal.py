@@ -12,7 +12,7 @@ Events:
     job        transfer, batch, job        an ingest job was made for the batch
     outcome    step: id, ok, code, message, found (true: the org had it already); or
                transfer, batch, done: count, failed: [[id, code, message], …], went: [id, …]
-               (rows that had failed before)
+               (rows that had failed before); done is negative for rows that the org took back
     skipped    transfer, rows: count   the first rows showed that none would go
     saved      transfer, batch, object, rows: [{…}, …]   teams and shares about to be lost
     restored   transfer, batch, object, made, kept, failed
@@ -25,7 +25,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,6 +71,7 @@ class Journal:
                 size += len(line) + 1
                 count += 1
             if size < path.stat().st_size:  # a line that a kill cut off: it was never acted on
+                _only_torn(path, size)
                 with path.open("r+b") as handle:
                     handle.truncate(size)
                     os.fsync(handle.fileno())
@@ -86,39 +87,78 @@ class Journal:
 
     def record(self, event: str, **data: Any) -> Event:
         """Append an event, durable when this returns. Raises DiskTrouble."""
-        entry: Event = {
-            "seq": self._seq + 1,
-            "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
-            "event": event,
-            **data,
-            "prev": self._digest,
-        }
-        line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode()
-        self._disk.write(self._handle, line + b"\n")
+        return self.record_all([(event, data)])[0]
+
+    def record_all(self, events: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Event]:
+        """Append events (kind, data) with one flush for all. Raises DiskTrouble."""
+        entries: list[Event] = []
+        lines: list[bytes] = []
+        digest = self._digest
+        for event, data in events:
+            entry: Event = {
+                "seq": self._seq + len(entries) + 1,
+                "at": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                "event": event,
+                **data,
+                "prev": digest,
+            }
+            line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode()
+            digest = hashlib.sha256(line).hexdigest()
+            entries.append(entry)
+            lines.append(line + b"\n")
+        self._disk.write(self._handle, b"".join(lines))
         self._disk.sync(self._handle)
-        self._digest = hashlib.sha256(line).hexdigest()
-        self._seq += 1
-        _note(self.progress, entry)
-        return entry
+        self._digest, self._seq = digest, self._seq + len(entries)
+        for entry in entries:
+            _note(self.progress, entry)
+        return entries
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a line stands in its file, in bytes."""
+
+    offset: int
+    size: int
 
 
 def read(path: Path) -> Iterator[Event]:
     """Every event of a journal. Raises ArchiveProblem when its chain is broken before its end."""
+    for event, _ in read_places(path):
+        yield event
+
+
+def read_places(path: Path) -> Iterator[tuple[Event, Place]]:
+    """Every event with the place of its line. Raises as `read`."""
     try:
-        size = path.stat().st_size
+        path.stat()
     except OSError as error:
         raise Blocked(f"{path} cannot be read: {error.strerror}") from error
     seen = 0
     for event, line in _good_lines(path):
+        yield event, Place(seen, len(line))
         seen += len(line) + 1
-        yield event
+    _only_torn(path, seen)
+
+
+def read_at(path: Path, places: Iterable[Place]) -> Iterator[Event]:
+    """The events at these places, one at a time."""
     with path.open("rb") as handle:
-        handle.seek(seen)
-        if b"\n" in handle.read(size - seen):
-            raise ArchiveProblem(
-                f"{path} was changed after it was written (line {_count(path, seen) + 1}): restore "
-                "it from a copy"
-            )
+        for place in places:
+            handle.seek(place.offset)
+            yield json.loads(handle.read(place.size))
+
+
+def _only_torn(path: Path, good: int) -> None:
+    """Behind its good lines a journal may hold the piece of one line that a kill cut off."""
+    with path.open("rb") as handle:
+        handle.seek(good)
+        while piece := handle.read(1 << 20):
+            if b"\n" in piece:
+                raise ArchiveProblem(
+                    f"{path} was changed after it was written (line {_count(path, good) + 1}): "
+                    "restore it from a copy"
+                )
 
 
 def _count(path: Path, size: int) -> int:

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 from sfexit.catalog import Description, ObjectEntry
 from sfexit.offboarding.asking import Asking, Look, number, value
-from sfexit.offboarding.people import User
 
 OWNER = "OwnerId"
 _STATES = ("IsDeleted", "IsArchived", "IsClosed")
@@ -107,9 +106,8 @@ def user_fields(known: Description) -> list[str]:
     return sorted(found, key=lambda name: (name != OWNER, name))
 
 
-def count(asking: Asking, users: Sequence[User]) -> Estate:
+def count(asking: Asking, ids: Sequence[str]) -> Estate:
     """Count everything that these users own."""
-    ids = [one.id for one in users]
     names = candidates(asking.entries)
     asking.learn(names)
     looks: list[Look] = []

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, islice
+from typing import Any
 
 from sfexit.errors import Blocked, DamagedAnswer, OrgRefused, OutcomeUnknown
 from sfexit.offboarding import companions as companies
@@ -19,7 +20,8 @@ from sfexit.offboarding.companions import Companion
 from sfexit.offboarding.journal import Event, Journal
 from sfexit.offboarding.looking import IDS, by_ids, chunks, rows
 from sfexit.offboarding.plan import Transfer, soql_list
-from sfexit.salesforce import describe, writing
+from sfexit.preflight.questions import Questions
+from sfexit.salesforce import writing
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.writing import Outcome
 
@@ -45,14 +47,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """Transfers of one object and field. `given` (id → holder, new value) replaces the search."""
+    """Transfers of one object and field. `given` replaces the search: rows by id, with who must
+    have them and who gets them, in parts that are made anew when asked for."""
 
     name: str
     object: str
     field: str
     where: str
     transfers: tuple[Transfer, ...]
-    given: Mapping[str, tuple[str, str]] | None = None
+    given: Callable[[], Iterator[Mapping[str, tuple[str, str]]]] | None = None
 
     @property
     def holders(self) -> dict[str, Transfer]:
@@ -77,13 +80,18 @@ def groups(transfers: Sequence[Transfer]) -> list[Group]:
 class Handing:
     """Hands rows over for one run. `check` may raise to stop between two requests."""
 
-    client: Client
+    questions: Questions
     journal: Journal
     objects: frozenset[str]
     check: Callable[[], None]
     _companions: dict[str, tuple[Companion, ...]] = field(default_factory=dict)
-    _parents: dict[str, str] = field(default_factory=dict)
     _found: Counter[str] = field(default_factory=Counter)
+    _stuck: dict[str, Row] = field(default_factory=dict)  # of this group, refused in this run
+
+    @property
+    def client(self) -> Client:
+        """The client that asks and changes."""
+        return self.questions.client
 
     def hand_over(self, group: Group) -> None:
         """Carry out the transfers of one object and field.
@@ -92,43 +100,35 @@ class Handing:
         """
         self._take_up(group)
         self._found.clear()
-        tried: set[str] = set()
-        while True:
+        self._stuck.clear()
+        for found in self._owned(group) if group.given is None else self._given(group):
             self.check()
-            found = list(islice(self._find(group, tried), writing.MOST_IN_JOB))
-            if not found:
-                break
-            tried.update(row.id for row in found)
-            self._within(group, found)
             if not self._round(group, found):
                 return
         self._try_again(group)
 
     # ---- finding -------------------------------------------------------------------------------
 
-    def _find(self, group: Group, tried: set[str]) -> Iterator[Row]:
+    def _owned(self, group: Group) -> Iterator[list[Row]]:
+        """Rows of the leavers, found anew after each round: what went is not found again."""
+        before: set[str] = set()
+        while found := list(islice(self._find(group), writing.MOST_IN_JOB)):
+            again = [row for row in found if row.id in before]
+            if again:
+                self._came_back(group, again)
+                found = [row for row in found if row.id not in before]
+            if not found:
+                return
+            self._within(group, found)
+            before = {row.id for row in found}
+            yield found
+
+    def _find(self, group: Group) -> Iterator[Row]:
         parent = self._parent(group.object)
         columns = [group.field, *([parent] if parent else [])]
         wide = group.object in ARCHIVED
         narrowed = [f"({group.where})"] if group.where else []
         narrowed += ["IsDeleted = false"] if wide else []
-        found: Iterable[dict[str, object]]
-        if group.given is not None:
-            found = by_ids(
-                self.client, group.object, columns, group.given, where=" AND ".join(narrowed),
-                all_rows=wide,
-            )  # fmt: skip
-        else:
-            found = self._owned(group, columns, parent, narrowed, wide=wide)
-        for row in found:
-            row_id, holder = str(row["Id"]), str(row[group.field])
-            target = self._target(group, row_id, holder)
-            if row_id not in tried and target:
-                yield Row(row_id, holder, target, str(row.get(parent) or "") if parent else "")
-
-    def _owned(
-        self, group: Group, columns: list[str], parent: str, narrowed: list[str], *, wide: bool
-    ) -> Iterator[dict[str, object]]:
         for part in chunks(group.holders, IDS):
             terms = [f"{group.field} IN {soql_list(part)}", *narrowed]
             soql = (
@@ -137,21 +137,46 @@ class Handing:
             )
             if parent:
                 soql += f" ORDER BY {parent}"
-            yield from rows(self.client, soql, all_rows=wide)
+            for told in rows(self.client, soql, all_rows=wide):
+                holder = group.holders.get(str(told[group.field]))
+                if holder is not None and told["Id"] not in self._stuck:
+                    yield _row(told, group, parent, holder.to)
 
-    @staticmethod
-    def _target(group: Group, row_id: str, holder: str) -> str:
-        """The new value of a row; empty when it is not ours to change."""
-        if group.given is None:
-            return group.holders[holder].to if holder in group.holders else ""
-        # Compare and swap: only what still has the value that we gave.
-        wanted, back = group.given.get(row_id, ("", ""))
-        return back if holder == wanted else ""
+    def _given(self, group: Group) -> Iterator[list[Row]]:
+        """Rows that still have the value that was given (compare and swap), many together."""
+        assert group.given is not None
+        parent = self._parent(group.object)
+        columns = [group.field, *([parent] if parent else [])]
+        wide = group.object in ARCHIVED
+        for wanted in _together(group.given(), writing.MOST_IN_JOB):
+            found = by_ids(
+                self.client, group.object, columns, wanted,
+                where="IsDeleted = false" if wide else "", all_rows=wide,
+            )  # fmt: skip
+            still = [
+                _row(told, group, parent, back)
+                for told in found
+                for holder, back in [wanted[str(told["Id"])]]
+                if told[group.field] == holder
+            ]
+            if still:
+                yield still
+
+    def _came_back(self, group: Group, rows_: Sequence[Row]) -> None:
+        """The org said that these went, and has them as before: something there undoes it."""
+        told = "the org took the change back: look for a trigger or flow that sets the owner"
+        self._stuck.update((row.id, row) for row in rows_)
+        self.journal.record(
+            "outcome",
+            transfer=group.name,
+            batch=self.journal.progress.last_batch.get(group.name, 0),
+            done=-len(rows_),
+            failed=[[row.id, "CAME_BACK", told] for row in rows_],
+            went=[],
+        )
 
     def _within(self, group: Group, found: list[Row]) -> None:
         """Refuse more rows of somebody than the plan allows."""
-        if group.given is not None:
-            return
         self._found.update(row.before for row in found)
         for holder, one in group.holders.items():
             if self._found[holder] > one.most:
@@ -161,11 +186,10 @@ class Handing:
                 )
 
     def _parent(self, name: str) -> str:
-        if name not in self._parents:
-            _, about = describe.describe(self.client, name)
-            known = {one.name for one in about.fields if one.sortable}
-            self._parents[name] = next((p for p in _PARENTS if p in known), "")
-        return self._parents[name]
+        self.questions.learn([name])
+        known = self.questions.descriptions.get(name)
+        sortable = {one.name for one in known.fields if one.sortable} if known else set()
+        return next((p for p in _PARENTS if p in sortable), "")
 
     # ---- a round of batches ----------------------------------------------------------------------
 
@@ -208,6 +232,10 @@ class Handing:
             outcomes = self._looked_after(group, values)
         except OrgRefused as refusal:
             outcomes = [Outcome(one, False, refusal.code, refusal.reason) for one in values]
+        self._stuck.update((row.id, row) for row in found)
+        for one in outcomes:
+            if one.ok:
+                self._stuck.pop(one.id, None)
         self._told(group, number, outcomes)
 
     def _told(self, group: Group, number: int, outcomes: list[Outcome]) -> None:
@@ -231,13 +259,9 @@ class Handing:
         self.journal.record("job", transfer=group.name, batch=number, job=job.id)
         writing.upload(self.client, job.id, ["Id", group.field], values.items())
         writing.start(self.client, job.id)
-        writing.wait(self.client, job.id)
-        told = {row.id: row for row in writing.outcomes(self.client, job.id)}
+        ended = writing.wait(self.client, job.id)
         # A row that no list names was not done as far as anybody can tell; it is tried again.
-        return [
-            told.get(row_id) or Outcome(row_id, False, "NOT_PROCESSED", "the job told nothing")
-            for row_id in values
-        ]
+        return writing.outcomes(self.client, ended, list(values))
 
     def _looked_after(self, group: Group, values: Mapping[str, str]) -> list[Outcome]:
         live = {
@@ -266,19 +290,20 @@ class Handing:
             self._restore(group)
 
     def _again(self, group: Group, ids: Iterable[str]) -> Iterator[Row]:
+        """Those of the rows that still have the holder from whom they were to go."""
         parent = self._parent(group.object)
         columns = [group.field, *([parent] if parent else [])]
-        for row in by_ids(self.client, group.object, columns, ids, all_rows=True):
-            row_id, holder = str(row["Id"]), str(row[group.field])
-            target = self._target(group, row_id, holder)
-            if target:
-                yield Row(row_id, holder, target, str(row.get(parent) or "") if parent else "")
+        wanted = [one for one in ids if one in self._stuck]
+        for told in by_ids(self.client, group.object, columns, wanted, all_rows=True):
+            before = self._stuck[str(told["Id"])]
+            if told[group.field] == before.before:
+                yield _row(told, group, parent, before.after)
 
     # ---- teams and shares ------------------------------------------------------------------------
 
     def _about(self, name: str) -> tuple[Companion, ...]:
         if name not in self._companions:
-            self._companions[name] = companies.companions(self.client, name, self.objects)
+            self._companions[name] = companies.companions(self.questions, name, self.objects)
         return self._companions[name]
 
     def _save(self, group: Group, found: Sequence[Row]) -> None:
@@ -326,6 +351,26 @@ class Handing:
                 writing.wait(self.client, job_id)
         except OrgRefused:
             return  # gone: jobs live a week
+
+
+def _row(told: Mapping[str, Any], group: Group, parent: str, after: str) -> Row:
+    kept = str(told.get(parent) or "") if parent else ""
+    return Row(str(told["Id"]), str(told[group.field]), after, kept)
+
+
+def _together(
+    parts: Iterable[Mapping[str, tuple[str, str]]], most: int
+) -> Iterator[dict[str, tuple[str, str]]]:
+    """Parts put together to at most `most` rows; a row that comes twice keeps its first value."""
+    gathered: dict[str, tuple[str, str]] = {}
+    for part in parts:
+        if gathered and len(gathered) + len(part) > most:
+            yield gathered
+            gathered = {}
+        for row, values in part.items():
+            gathered.setdefault(row, values)
+    if gathered:
+        yield gathered
 
 
 def wanted(intent: Event) -> dict[str, str]:

@@ -122,7 +122,7 @@ def _filled(
         (users.by_id[one] for one in leavers), key=lambda one: (leavers[one.id].wave, one.username)
     )
     full = {one for one, leaver in leavers.items() if leaver.mode == FULL}
-    estate = owned.count(asking, going) if going else owned.Estate(())
+    estate = owned.count(asking, [one.id for one in going]) if going else owned.Estate(())
     heirs = inheriting.heirs_of(users, leavers, estate, rules)
     movable = inheriting.to_move(estate, options.fields)
     refusals = refusals + inheriting.without_heir(users, leavers, heirs, movable, full, rules)

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sfexit.errors import Blocked
 from sfexit.offboarding import ownership
-from sfexit.offboarding.applying import owned_by
 from sfexit.offboarding.plan import Plan
+from sfexit.offboarding.remaining import owned_by
 from sfexit.salesforce.client import Client
 
 
@@ -32,8 +32,8 @@ def only_ownership(
     if where:
         kept = [replace(one, where=where) for one in kept]
         counted = []
-        for group in ownership.groups(kept):
-            counts = owned_by(client, group, list(group.holders))
+        groups = ownership.groups(kept)
+        for group, counts in zip(groups, owned_by(client, groups), strict=True):
             counted += [
                 replace(one, count=counts.get(one.user_id, 0), archived=0)
                 for one in group.transfers

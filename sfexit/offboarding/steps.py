@@ -105,38 +105,41 @@ def _values(values: dict[str, str | None]) -> dict[str, Any]:
 
 def _part(client: Client, journal: Journal, kind: str, name: str, part: list[Step]) -> None:
     states = state(client, part)
-    todo = []
+    known, todo = [], []
     for step in part:
         if states[step.id] == DONE:
-            _told(journal, step, Outcome(step.record_id, True), found=True)
+            known.append(_told(step, Outcome(step.record_id, True), found=True))
         elif states[step.id] == ODD:
             odd = Outcome(
                 step.record_id, False, "CHANGED", "the org has another value than planned"
             )
-            _told(journal, step, odd)
+            known.append(_told(step, odd))
         else:
             todo.append(step)
+    if known:
+        journal.record_all(known)
     if not todo:
         return
-    for step in todo:
-        journal.record(
-            "intent",
-            step=step.id,
-            kind=step.kind,
-            user=step.user_id,
-            object=step.object,
-            record=step.record_id,
-            before=step.before,
-            after=step.after,
-        )
+    journal.record_all(("intent", _intended(step)) for step in todo)
     try:
         outcomes = _send(client, kind, name, todo)
     except (OutcomeUnknown, DamagedAnswer) as doubt:
         outcomes = _looked_after(client, todo, doubt)
     except OrgRefused as refusal:
         outcomes = [Outcome(one.record_id, False, refusal.code, refusal.reason) for one in todo]
-    for step, outcome in zip(todo, outcomes, strict=True):
-        _told(journal, step, outcome)
+    journal.record_all(_told(*pair) for pair in zip(todo, outcomes, strict=True))
+
+
+def _intended(step: Step) -> dict[str, Any]:
+    return {
+        "step": step.id,
+        "kind": step.kind,
+        "user": step.user_id,
+        "object": step.object,
+        "record": step.record_id,
+        "before": step.before,
+        "after": step.after,
+    }
 
 
 def _locked(journal: Journal, step: Step) -> bool:
@@ -144,16 +147,16 @@ def _locked(journal: Journal, step: Step) -> bool:
     return bool(told and not told["ok"] and told["code"] in LOCKED)
 
 
-def _told(journal: Journal, step: Step, outcome: Outcome, *, found: bool = False) -> None:
-    journal.record(
-        "outcome",
-        step=step.id,
-        ok=outcome.ok,
-        code=outcome.code,
-        message=outcome.message,
-        record=outcome.id,
-        found=found,
-    )
+def _told(step: Step, outcome: Outcome, *, found: bool = False) -> tuple[str, dict[str, Any]]:
+    """The outcome as an event of the journal."""
+    return "outcome", {
+        "step": step.id,
+        "ok": outcome.ok,
+        "code": outcome.code,
+        "message": outcome.message,
+        "record": outcome.id,
+        "found": found,
+    }
 
 
 def _send(client: Client, kind: str, name: str, steps: list[Step]) -> list[Outcome]:

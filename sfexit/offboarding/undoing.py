@@ -8,14 +8,14 @@ last, when they have everything back.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from sfexit.errors import Blocked
 from sfexit.offboarding import journal as journals
-from sfexit.offboarding.journal import Event
+from sfexit.offboarding.journal import Event, Place
 from sfexit.offboarding.plan import VALID_HOURS, Person, Plan, Step, Transfer, stamp
 
 #: Rows of these are gone for good, or nobody else can make them.
@@ -45,8 +45,9 @@ class _Read:
     begun: Event = field(default_factory=dict)
     intents: dict[str, Event] = field(default_factory=dict)
     done: dict[str, Event] = field(default_factory=dict)
-    batches: dict[str, list[Event]] = field(default_factory=dict)
-    refused: dict[str, set[str]] = field(default_factory=dict)
+    columns: dict[str, tuple[str, str]] = field(default_factory=dict)  # transfer → object, field
+    moved: dict[str, int] = field(default_factory=dict)
+    open: dict[tuple[str, int], int] = field(default_factory=dict)  # rows without an outcome
 
 
 def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) -> Back:
@@ -81,26 +82,42 @@ def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) ->
     )
 
 
-def rows_back(plan: Plan, one: Transfer) -> dict[str, tuple[str, str]]:
-    """Id → who has it now and who had it, of the rows that an undo gives back."""
-    path = Path(plan.rules["journal"])
-    if _digest(path) != plan.rules["journal_sha256"]:
-        raise Blocked(f"{path} changed since the undo was planned: plan it again")
-    read = _read(journals.read(path))
-    name = plan.rules["transfers"][one.id]
-    return _moved(read, name)
+class Given:
+    """What an undo gives back: rows by the batches in which they were given. One pass over the
+    journal remembers where the batches stand, so that only one of them is held at a time.
 
+    Raises Blocked when the journal changed since the undo was planned.
+    """
 
-def _moved(read: _Read, name: str) -> dict[str, tuple[str, str]]:
-    out: dict[str, tuple[str, str]] = {}
-    refused = read.refused.get(name, set())
-    for intent in read.batches.get(name, ()):
-        for before, after, ids in intent["moves"]:
-            for row in ids:
-                if row not in refused:
-                    # The first value of a row counts: it may have been tried more than once.
-                    out.setdefault(row, (after, before))
-    return out
+    def __init__(self, plan: Plan) -> None:
+        self._path = Path(plan.rules["journal"])
+        if _digest(self._path) != plan.rules["journal_sha256"]:
+            raise Blocked(f"{self._path} changed since the undo was planned: plan it again")
+        self._names: dict[str, str] = plan.rules["transfers"]
+        self._batches: dict[str, list[Place]] = {}
+        self._refused: dict[str, set[str]] = {}
+        for event, place in journals.read_places(self._path):
+            if "transfer" not in event:
+                continue
+            if event["event"] == "intent":
+                self._batches.setdefault(event["transfer"], []).append(place)
+            elif event["event"] == "outcome":
+                refused = self._refused.setdefault(event["transfer"], set())
+                refused.update(row[0] for row in event["failed"])
+                refused.difference_update(event.get("went", ()))
+
+    def batches(self, one: Transfer) -> Iterator[dict[str, tuple[str, str]]]:
+        """Id → who was given it and who had it. A row that was tried twice comes twice: once it
+        is back it no longer has the value that was given, and is left alone."""
+        name = self._names[one.id]
+        refused = self._refused.get(name, set())
+        for intent in journals.read_at(self._path, self._batches.get(name, ())):
+            yield {
+                row: (after, before)
+                for before, after, ids in intent["moves"]
+                for row in ids
+                if row not in refused
+            }
 
 
 def _digest(path: Path) -> str:
@@ -117,14 +134,16 @@ def _read(events: Iterable[Event]) -> _Read:
         elif kind == "intent" and "step" in event:
             read.intents[event["step"]] = event
         elif kind == "intent":
-            read.batches.setdefault(event["transfer"], []).append(event)
+            name = event["transfer"]
+            read.columns.setdefault(name, (event["object"], event["field"]))
+            read.open[name, event["batch"]] = sum(len(ids) for _, _, ids in event["moves"])
         elif kind == "outcome" and "step" in event:
             if event["ok"] and event["step"] in read.intents:
                 read.done[event["step"]] = event
         elif kind == "outcome":
-            refused = read.refused.setdefault(event["transfer"], set())
-            refused.update(row[0] for row in event["failed"])
-            refused.difference_update(event.get("went", ()))
+            name = event["transfer"]
+            read.open.pop((name, event["batch"]), None)
+            read.moved[name] = read.moved.get(name, 0) + event["done"]
     return read
 
 
@@ -172,11 +191,12 @@ def _transfers(read: _Read, done: Plan) -> tuple[list[Transfer], dict[str, str]]
     """One for each object and field, parents before children; and the names they had."""
     orders = {(one.object, one.field): one.order for one in done.transfers}
     out, names = [], {}
-    for number, (name, intents) in enumerate(sorted(read.batches.items())):
-        rows = len(_moved(read, name))
-        if not rows:
+    for (name, _), rows in read.open.items():  # nobody knows: they are looked at one by one
+        read.moved[name] = read.moved.get(name, 0) + rows
+    for number, (name, (about, column)) in enumerate(sorted(read.columns.items())):
+        rows = read.moved.get(name, 0)
+        if rows <= 0:
             continue
-        about, column = intents[0]["object"], intents[0]["field"]
         order = -orders.get((about, column), 0)
         one = Transfer(f"undo-{number}", "", about, column, "", "", rows, 0, 0, rows, order)
         out.append(one)

@@ -7,8 +7,9 @@ from dataclasses import asdict
 from textwrap import wrap
 from typing import Any
 
-from sfexit.offboarding.applying import Applied, Left
+from sfexit.offboarding.applying import Applied
 from sfexit.offboarding.plan import Plan
+from sfexit.offboarding.remaining import Left, Remains
 from sfexit.redaction import printable
 
 SCHEMA = "sfexit-offboarding/1"
@@ -29,22 +30,24 @@ def document(plan: Plan, told: Applied) -> dict[str, Any]:
         "records_moved": told.moved,
         "complete": told.complete,
         "resumed": told.resumed,
-        "administrators_left": told.administrators,
+        "administrators_left": told.remains.administrators,
         "api_calls": told.calls,
         "failed": [asdict(one) for one in told.failed],
-        "people": [_left(one) for one in told.left],
+        "people": [_left(one) for one in told.remains.people],
+        "unknown": list(told.remains.unknown),
     }
 
 
-def status(plan: Plan, left: Sequence[Left], administrators: int) -> dict[str, Any]:
+def status(plan: Plan, left: Remains) -> dict[str, Any]:
     """What is still there of the people of a plan."""
     return {
         "schema": STATUS,
         "plan": plan.digest,
         "organization_id": plan.organization_id,
-        "administrators_left": administrators,
-        "all_gone": all(one.gone for one in left),
-        "people": [_left(one) for one in left],
+        "administrators_left": left.administrators,
+        "all_gone": all(one.gone for one in left.people),
+        "people": [_left(one) for one in left.people],
+        "unknown": list(left.unknown),
     }
 
 
@@ -60,7 +63,8 @@ def summary(plan: Plan, told: Applied) -> Iterator[str]:
         f"{told.changes:,} changes and {told.moved:,} records handed over in {told.calls:,} calls"
         + (" (with what an earlier run did)" if told.resumed else "")
     )
-    yield from people(told.left)
+    yield from people(told.remains.people)
+    yield from unknown(told.remains)
     if told.failed:
         yield ""
         yield f"{len(told.failed):,} changes were refused:"
@@ -72,7 +76,7 @@ def summary(plan: Plan, told: Applied) -> Iterator[str]:
         if len(told.failed) > _SHOWN:
             yield f"   and {len(told.failed) - _SHOWN:,} more: see the journal or --json"
     yield ""
-    yield f"{told.administrators} active administrators are left."
+    yield f"{told.remains.administrators} active administrators are left."
     yield f"Journal: {told.journal}"
 
 
@@ -91,3 +95,12 @@ def people(left: Sequence[Left]) -> Iterator[str]:
         )
     if len(left) > _SHOWN * 2:
         yield f"   and {len(left) - _SHOWN * 2:,} more: see --json"
+
+
+def unknown(left: Remains) -> Iterator[str]:
+    """What the org did not tell; nothing is claimed about it."""
+    for one in left.unknown:
+        yield from wrap(
+            f"Not known: {printable(one, 400)}", _WIDTH, initial_indent="   ",
+            subsequent_indent="     ",
+        )  # fmt: skip

@@ -43,9 +43,9 @@ def first_page(client: Client, soql: str, *, all_rows: bool = True) -> QueryPage
     return _page(client, client.get_text_numbers(_resource(client, all_rows), {"q": soql}))
 
 
-def path_of(client: Client, soql: str) -> str:
-    """The address of a query over all rows, for a composite request."""
-    return f"{_resource(client, True)}?{encode_query({'q': soql})}"
+def path_of(client: Client, soql: str, *, all_rows: bool = True) -> str:
+    """The address of a query, for a composite request."""
+    return f"{_resource(client, all_rows)}?{encode_query({'q': soql})}"
 
 
 def parse_page(client: Client, body: bytes) -> QueryPage:

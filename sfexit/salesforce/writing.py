@@ -21,6 +21,7 @@ from sfexit.salesforce.describe import check_api_name
 from sfexit.salesforce.ids import full_id
 
 MOST = 200  # records of one collection
+_UNTOLD = "the job ended without a word of this row"
 MOST_IN_JOB = 100_000  # rows of one job: far below 100 MB with an id, an owner and quotes
 #: Salesforce reruns assignment rules on updates over REST unless it is told not to.
 HEADERS = {
@@ -182,20 +183,34 @@ def wait(client: Client, job_id: str, *, first: float = 0.5, most: float = 20.0)
     return job
 
 
-def outcomes(client: Client, job_id: str) -> Iterator[Outcome]:
-    """What became of each row, in any order; rows that the job never reached are NOT_PROCESSED."""
-    for which in ("successfulResults", "failedResults", "unprocessedrecords"):
-        for row in _rows(client, f"/jobs/ingest/{full_id(job_id)}/{which}"):
-            row_id = row.get("sf__Id") or row.get("Id") or ""
-            if which == "successfulResults":
-                yield Outcome(row_id, True)
-            elif which == "failedResults":
-                code, _, message = (row.get("sf__Error") or "UNKNOWN").partition(":")
-                yield Outcome(
-                    row.get("Id") or row_id, False, printable(code, 80), printable(message, 500)
-                )
-            else:
-                yield Outcome(row.get("Id") or "", False, "NOT_PROCESSED", "the job ended before")
+def outcomes(client: Client, job: IngestJob, ids: Sequence[str]) -> list[Outcome]:
+    """What became of the rows of a finished job, in the order of `ids`.
+
+    Only what went wrong is fetched where the org's counts leave no other reading: all rows were
+    processed, and as many are listed as failed as it counts. Else every list is fetched, and a row
+    that none of them names counts as NOT_PROCESSED.
+    """
+    failed = {one.id: one for one in _failed(client, job.id)} if job.failed else {}
+    whole = job.state == "JobComplete" and job.processed == len(ids)
+    if whole and len(failed) == job.failed and failed.keys() <= set(ids):
+        return [failed.get(one) or Outcome(one, True) for one in ids]
+    failed = failed or {one.id: one for one in _failed(client, job.id)}
+    went = {
+        row.get("sf__Id") or row.get("Id") or ""
+        for row in _rows(client, f"/jobs/ingest/{full_id(job.id)}/successfulResults")
+    }
+    return [
+        failed.get(one)
+        or (Outcome(one, True) if one in went else Outcome(one, False, "NOT_PROCESSED", _UNTOLD))
+        for one in ids
+    ]
+
+
+def _failed(client: Client, job_id: str) -> Iterator[Outcome]:
+    for row in _rows(client, f"/jobs/ingest/{full_id(job_id)}/failedResults"):
+        code, _, message = (row.get("sf__Error") or "UNKNOWN").partition(":")
+        row_id = row.get("Id") or row.get("sf__Id") or ""
+        yield Outcome(row_id, False, printable(code, 80), printable(message, 500))
 
 
 def _rows(client: Client, path: str) -> Iterator[dict[str, str]]:

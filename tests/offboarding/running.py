@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sfexit.offboarding import applying
-from sfexit.offboarding.applying import Applied, Caps
+from sfexit.offboarding import applying, checking
+from sfexit.offboarding.applying import Applied
+from sfexit.offboarding.checking import Caps
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.plan import Person, Plan, Step, Transfer, stamp
 from sfexit.redaction import Secret
@@ -78,7 +79,7 @@ class Office:
         journal = Journal(self.folder / name)
         try:
             begun = bool(journal.progress.plan)
-            applying.check(client, plan, caps=caps, begun=begun)
+            checking.check(client, plan, caps=caps, begun=begun)
             return applying.apply(client, plan, journal, caps=caps, gate="test", **more)
         finally:
             journal.close()
@@ -97,13 +98,25 @@ def office(
         assert server.crashes == []
 
 
-OWNED = ("Task", "Event", "Case", "Lead", "Contact", "Opportunity", "Account", "Thing_00__c")
+FIRST = ("Task", "Event", "Case", "Lead", "Contact", "Opportunity", "Account")
 
 
-def plan_for(
-    place: Office, leavers: list[int], heir: int, objects: tuple[str, ...] = OWNED
-) -> Plan:
-    """Everything of these people goes to one heir."""
+def owned_objects(org: SimulatedOrg) -> tuple[str, ...]:
+    """Objects whose owner can be changed, the well-known ones first."""
+    names = [
+        name
+        for name, table in org.tables.tables.items()
+        if table.sobject.field("OwnerId") is not None
+        and table.sobject.field("OwnerId").writable  # type: ignore[union-attr]
+        and "updateable" in table.sobject.flags
+        and name not in ("ContentVersion", "UserTeamMember", "UserAccountTeamMember")
+    ]
+    return tuple(sorted(names, key=lambda one: (FIRST.index(one) if one in FIRST else 99, one)))
+
+
+def plan_for(place: Office, leavers: list[int], heir: int, objects: tuple[str, ...] = ()) -> Plan:
+    """Everything of these people goes to one heir, or only what they own of `objects`."""
+    objects = objects or owned_objects(place.org)
     steps: list[Step] = []
     people = []
     transfers = []
