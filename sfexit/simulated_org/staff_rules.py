@@ -39,6 +39,7 @@ class StaffRules:
             "PermissionSetLicenseAssign": self._licence_assignment,
             "UserPackageLicense": self._package_seat,
             "GroupMember": self._needs_manage_users,
+            "UserTerritory2Association": self._territory,
             "AccountShare": self._share,
             "OpportunityShare": self._share,
         }
@@ -217,6 +218,11 @@ class StaffRules:
         used = sum(1 for _ in self.rows("UserPackageLicense", PackageLicenseId=package))
         if 0 <= most <= used:
             raise Refused("LICENSE_LIMIT_EXCEEDED", "License Limit Exceeded")
+
+    def _territory(self, deed: Deed) -> None:
+        self._needs_manage_users(deed)
+        if deed.action == "create":
+            deed.values["IsActive"] = self.get(deed.values.get("UserId"), "IsActive")
 
     def _share(self, deed: Deed) -> None:
         made = deed.action == "create"
