@@ -25,7 +25,7 @@ check: $(VENV)/.for-development
 	@$(BIN)/ruff format --check $(LINTED)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest --quiet tests/test_docs.py
+	@$(BIN)/python -m pytest --quiet -m "not slow" tests/test_docs.py
 
 peers: $(VENV)/.for-development
 	@$(BIN)/python tests/contract/peers.py

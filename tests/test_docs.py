@@ -320,6 +320,7 @@ def credentials() -> Iterator[dict[str, str]]:
         yield {"SFEXIT_INSTANCE_URL": server.url, "SFEXIT_ACCESS_TOKEN": org.access_token}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [one for one in PAGES if any(examples(one))], ids=name_of)
 def test_examples_run(page: Path, credentials: dict[str, str], tmp_path: Path) -> None:
     for line, codes in examples(page):
