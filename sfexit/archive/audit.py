@@ -17,8 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sfexit.archive.checked_rows import READ_BYTES, PageDamaged, parsed, unpacked
 from sfexit.archive.row_starts import RowStarts
+from sfexit.archive.stored_rows import READ_BYTES, PageDamaged, unpacked, whole_rows
 from sfexit.errors import DiskTrouble
 
 _IDS_A_BUCKET = 200_000  # 200,000 ids in a set take about 20 MB
@@ -48,7 +48,9 @@ def read_back(path: Path, facts: dict[str, Any], header: Sequence[str]) -> PageA
         check_bytes(path, facts)
     audit = _parse(path, header)
     if audit.rows != facts["rows"]:
-        raise PageDamaged(f"{audit.rows:,} rows were parsed, {facts['rows']:,} were counted before")
+        raise PageDamaged(
+            path, f"{audit.rows:,} rows were parsed, {facts['rows']:,} were counted before"
+        )
     return audit
 
 
@@ -62,18 +64,18 @@ def check_bytes(path: Path, facts: dict[str, Any]) -> None:
                 stored.update(piece)
                 size += len(piece)
     except FileNotFoundError:
-        raise PageDamaged("the file is gone") from None
+        raise PageDamaged(path, "the file is gone") from None
     except OSError as error:
         raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
     if size != facts["bytes"] or stored.hexdigest() != facts["sha256"]:
-        raise PageDamaged("its bytes changed since it was written")
+        raise PageDamaged(path, "its bytes changed since it was written")
 
 
 def _parse(path: Path, header: Sequence[str]) -> PageAudit:
     id_at = 0 if tuple(header[:1]) == ("Id",) else None
     deleted_at = list(header).index("IsDeleted") if "IsDeleted" in header else None
     ids, rows, deleted = [], 0, 0
-    for row in parsed(path, None, header):
+    for row in whole_rows(path, header):
         rows += 1
         if id_at is not None:
             ids.append(row[id_at].encode())
@@ -163,7 +165,7 @@ def audit_object(
             try:
                 check_bytes(bag / page["path"], page)
             except PageDamaged as damage:
-                return str(damage)
+                return damage.what
             return ""
 
         found = zip(pages, each(wrong, pages), strict=True)
@@ -197,7 +199,7 @@ def _unpack_all(
                 try:
                     found = read_back(bag / page["path"], page, header)
                 except PageDamaged as damage:
-                    damaged.append((page, str(damage)))
+                    damaged.append((page, damage.what))
                     continue
                 parsed += found.rows
                 deleted += found.deleted

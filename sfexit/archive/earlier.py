@@ -18,11 +18,11 @@ from pathlib import Path
 
 from sfexit.archive import bagit, layout, signing
 from sfexit.archive.audit import check_bytes
-from sfexit.archive.checked_rows import PageDamaged
 from sfexit.archive.durable import Disk, close
 from sfexit.archive.journal import Event, replayed
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
+from sfexit.archive.stored_rows import PageDamaged
 from sfexit.errors import ArchiveProblem, DiskTrouble, Transient
 
 _STEP = 1 << 20

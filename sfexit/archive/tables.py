@@ -11,7 +11,7 @@ from typing import Any
 from sfexit.archive import bagit, layout
 from sfexit.archive.home import bag_info
 from sfexit.archive.layout import HomeLayout
-from sfexit.archive.stored_rows import page_rows
+from sfexit.archive.stored_rows import column_values
 from sfexit.errors import ArchiveProblem
 
 
@@ -61,7 +61,7 @@ class Tables:
         order = [places.get(one) for one in columns]
         paths = self._resources[name]["path"]
         for path in paths if isinstance(paths, list) else [paths]:
-            for row in page_rows(layout.within(self.bag, f"{layout.DATA}/{path}"), known):
+            for row in column_values(layout.within(self.bag, f"{layout.DATA}/{path}"), known):
                 yield tuple("" if place is None else row[place] for place in order)
 
     def lines(self, relative: str) -> Iterator[dict[str, str]]:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
 
-from sfexit.archive import layout, page_rows
+from sfexit.archive import layout, stored_rows
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows
 from sfexit.errors import OrgRefused, Paused, Transient
@@ -88,8 +88,9 @@ class Definitions(Stage):
             for page in self.means.journal.pages(name):
                 path = layout.within(self.means.bag, page["path"])
                 try:
-                    rows = list(page_rows.column_values(path, ["Id", "IsDeleted", title]))
-                except page_rows.PageUnreadable:
+                    columns = ("Id", "IsDeleted", title)
+                    rows = list(stored_rows.column_values(path, columns, or_empty=True))
+                except stored_rows.PageDamaged:
                     continue  # it is found damaged when the archive is read back, and comes again
                 for row_id, deleted, text in rows:
                     if deleted == "true":

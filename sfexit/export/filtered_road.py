@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from sfexit.archive import layout, page_rows, sealing
+from sfexit.archive import layout, sealing, stored_rows
 from sfexit.archive.layout import id18
 from sfexit.errors import DamagedAnswer, OrgRefused, Transient
 from sfexit.export import parents, plan, walks
@@ -173,7 +173,7 @@ class FilteredRoad(RestRoad):
         path = parents.place(self._means.home.work, self._means.names[work.name])
         try:
             values = parents.make(self._means.disk, path, self._gathered(work, walk))
-        except page_rows.PageUnreadable as damage:
+        except stored_rows.PageDamaged as damage:
             raise Transient(f"{damage}; {work.name} needs its rows.") from damage
         self._note_list(work, walk, values)
         return values
@@ -223,17 +223,18 @@ class FilteredRoad(RestRoad):
             self._means.go_on()
             path = layout.within(self._means.bag, page["path"])
             if field == "Id" and not flag and columns[:1] == ["Id"]:
-                found = page_rows.ids(path, columns)
+                found = stored_rows.ids(path, columns)
                 if len(found) == page["rows"]:
                     yield from _ids(found)
                     continue
             rows = 0
-            for value, *flags in page_rows.column_values(path, [field, *([flag] if flag else [])]):
+            wanted = [field, flag] if flag else [field]
+            for value, *flags in stored_rows.column_values(path, wanted, or_empty=True):
                 rows += 1
                 if not flag or flags == ["true"]:
                     yield from _ids([value])
             if rows != page["rows"]:
-                raise page_rows.PageUnreadable(f"{path.name} does not hold the rows it did")
+                raise stored_rows.PageDamaged(path, "it does not hold the rows it did")
 
     def _from_org(self, name: str, field: str, flag: str) -> Iterator[str]:
         """Values that the archive does not hold, asked for by themselves."""

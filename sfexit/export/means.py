@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.archive import sealing
-from sfexit.archive.checked_rows import PageDamaged
 from sfexit.archive.durable import Disk
 from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import Journal
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.page import LIMIT_CSV_BYTES, PageFacts
+from sfexit.archive.stored_rows import PageDamaged
 from sfexit.errors import Interrupted
 from sfexit.export import plan
 from sfexit.export.plan import Selection

@@ -21,7 +21,7 @@ from typing import Any
 
 from sfexit.archive import bagit, layout
 from sfexit.archive.layout import HomeLayout
-from sfexit.archive.stored_rows import page_rows
+from sfexit.archive.stored_rows import column_values
 from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble
 from sfexit.materialize.names import folded, safe_name
 from sfexit.progress import SILENT, Progress
@@ -160,7 +160,7 @@ def _rows(bag: Path, resource: dict[str, Any] | None, *columns: str) -> Iterator
         return
     paths = resource["path"] if isinstance(resource["path"], list) else [resource["path"]]
     for path in paths:
-        yield from page_rows(layout.within(bag, f"{layout.DATA}/{path}"), columns)
+        yield from column_values(layout.within(bag, f"{layout.DATA}/{path}"), columns)
 
 
 def _look_up(lookup: sqlite3.Connection, bag: Path, by: str) -> None:

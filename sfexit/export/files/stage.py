@@ -16,7 +16,7 @@ from itertools import islice
 from sfexit.archive import bodies, layout, sealing
 from sfexit.archive.bodies import StoredBody
 from sfexit.archive.ledger import LedgerLine
-from sfexit.archive.stored_rows import PageUnreadable, mentions, page_rows
+from sfexit.archive.stored_rows import PageDamaged, column_values, mentions
 from sfexit.catalog import Description
 from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
 from sfexit.export.files import index, telling, unlisted
@@ -92,9 +92,9 @@ class Files(Stage):
                 try:
                     if not one.blobs and not mentions(path, IMAGE_MARK):
                         continue
-                    for row in page_rows(path, one.columns):
+                    for row in column_values(path, one.columns):
                         yield from one.bodies(row)
-                except PageUnreadable:
+                except PageDamaged:
                     self._unreadable = True  # the reading back finds the page; then all again
 
     # ---- fetching ----------------------------------------------------------------------------

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sfexit.archive import layout
-from sfexit.archive.checked_rows import parsed
 from sfexit.archive.earlier import Earlier
 from sfexit.archive.page import PageWriter, csv_rows
+from sfexit.archive.row_blocks import Block, blocks
 from sfexit.export.means import Means
 from sfexit.export.refresh import marks
 from sfexit.export.refresh.comparing import Page, marks_of, scratch, stored_differences
-from sfexit.export.refresh.marks import Counts, fingerprint
-from sfexit.export.refresh.runs import ID_BYTES, Lists, Runs, join
+from sfexit.export.refresh.marks import Counts, Difference, fingerprint, ids_of
+from sfexit.export.refresh.runs import ID, Lists, Records, Runs, join, unmatched
 from sfexit.export.work import Reread
 
-_ROWS = 2_000  # written at a time
 _MOST_LATER = 100_000  # rows that changed while the changes were read
-_BATCH = 50_000
+_BATCH = 20_000
+
+_LISTED = np.dtype([("id", ID), ("page", "<i8"), ("what", "u1"), ("print", "<u8")])
+_ARRIVED = np.dtype([("id", ID), ("print", "<u8")])
+_NO_PAGE = -1
+_WHATS = (
+    marks.NEW, marks.CHANGED, marks.CALCULATED, marks.DELETED, marks.UNDELETED, marks.UNSETTLED,
+    marks.GONE,
+)  # fmt: skip
+_UNSETTLED, _GONE = _WHATS.index(marks.UNSETTLED), _WHATS.index(marks.GONE)
 
 
 @dataclass(frozen=True)
@@ -53,7 +65,7 @@ def adopt(
     """Bring the pages of the bag before into this one and journal them all at once.
 
     `differences` is the file that names what differs; `fetched` are the pages that brought those
-    rows, of `reading`. Raises Reread, PageDamaged, DiskTrouble.
+    rows, of `reading`. Raises Reread, NotComparable, PageDamaged, DiskTrouble.
     """
     pages = list(earlier.pages(object_name))
     with scratch(means) as place:
@@ -65,7 +77,7 @@ def adopt(
         events, kept = [], 0
         for number, page in enumerate(pages):
             means.go_on()
-            without = set() if quiet else lists.take(number)
+            without = np.empty(0, ID) if quiet else lists.take(number)
             event = _place(means, earlier, page, header, without)
             if event is not None:
                 events.append({**event, "object": object_name, "reading": reading})
@@ -102,99 +114,101 @@ def _sort_out(
     lists: Lists,
 ) -> Adopted:
     """Put every row that has to leave its page on the page's list, and count what happened."""
-    listed = Runs(folder / "listed", ID_BYTES + 5 + 8)
-    batch: list[bytes] = []
-    for one in stored_differences(means, differences, pages):
-        page = 0 if one.page is None else one.page + 1
-        kind = _WHATS.index(one.what)
-        batch.append(
-            one.id.encode()
-            + page.to_bytes(4, "big")
-            + bytes([kind])
-            + bytes.fromhex(one.before or _NOTHING)
-        )
-        if len(batch) >= _BATCH:
-            listed.add(batch)
-            batch = []
-    listed.add(batch)
+    listed = Runs(folder / "listed", _LISTED)
+    unsure = False
+    lines = stored_differences(means, differences, pages)
+    while batch := _listed(islice(lines, _BATCH)):
+        records = np.array(batch, _LISTED)
+        unsure = unsure or bool((records["what"] == _UNSETTLED).any())
+        listed.add(records)
+
+    def arrival(block: Block, _: int) -> Records:
+        found = np.zeros(block.rows, _ARRIVED)
+        found["id"] = ids_of(block)
+        if unsure:
+            found["print"] = [fingerprint(block.row(number)) for number in range(block.rows)]
+        return found
+
     arrived = marks_of(
-        folder / "arrived",
-        ID_BYTES + 8,
-        means.bag,
-        fetched,
-        header,
-        lambda row, _: row[0].encode() + fingerprint(row),
-        means.go_on,
+        folder / "arrived", _ARRIVED, means.bag, fetched, header, arrival, means.go_on
     )
-    counts, gone_since, later = Counts(), 0, []
-    for a, b in join(listed, arrived):
-        if not a:
-            later.append(b[:ID_BYTES])
-            if len(later) > _MOST_LATER:
-                raise Reread("too many rows changed while the changes were read")
-            continue
-        page, what = int.from_bytes(a[18:22], "big"), _WHATS[a[22]]
-        if what == marks.GONE or b:
-            same = what == marks.UNSETTLED and a[23:] == b[18:]
-            counts = counts.with_one(marks.CHANGED if what == marks.UNSETTLED else what, not same)
-        else:
-            gone_since += 1
-        if page:
-            lists.add(page - 1, a[:ID_BYTES])
-    _find(earlier, pages, header, later, lists)
-    return Adopted(0, 0, counts, gone_since, len(later))
+    counted = np.zeros(len(_WHATS), np.int64)
+    gone_since, later = 0, [np.empty(0, ID)]
+    for a, b, places in join(listed, arrived):
+        later.append(unmatched(b, places)["id"])
+        if sum(map(len, later)) > _MOST_LATER:
+            raise Reread("too many rows changed while the changes were read")
+        came = places >= 0
+        settled = came | (a["what"] == _GONE)
+        gone_since += int((~settled).sum())
+        same = np.zeros(len(a), np.bool_)
+        same[came] = a["print"][came] == b["print"][places[came]]
+        same &= a["what"] == _UNSETTLED
+        counted += np.bincount(a["what"][settled & ~same], minlength=len(_WHATS))
+        stored = a[a["page"] != _NO_PAGE]
+        lists.add(stored["page"], stored["id"])
+    # Where it was not sure, it is known by now.
+    counted[_WHATS.index(marks.CHANGED)] += counted[_UNSETTLED]
+    counts = Counts.of(dict(zip(_WHATS, counted.tolist(), strict=True)))
+    changed_later = np.concatenate(later)
+    _find(earlier, pages, header, changed_later, lists)
+    return Adopted(0, 0, counts, gone_since, len(changed_later))
 
 
-_WHATS = (
-    marks.NEW, marks.CHANGED, marks.CALCULATED, marks.DELETED, marks.UNDELETED, marks.UNSETTLED,
-    marks.GONE,
-)  # fmt: skip
-_NOTHING = bytes(8).hex()
+def _listed(differences: Iterable[Difference]) -> list[tuple[str, int, int, int]]:
+    return [
+        (
+            one.id,
+            _NO_PAGE if one.page is None else one.page,
+            _WHATS.index(one.what),
+            int(one.before or "0", 16),
+        )
+        for one in differences
+    ]
 
 
 def _find(
     earlier: Earlier,
     pages: Sequence[Page],
     header: Sequence[str],
-    later: Sequence[bytes],
+    later: NDArray[np.bytes_],
     lists: Lists,
 ) -> None:
     """Rows that nobody listed, because they changed after the list: where in the bag before?"""
-    wanted = set(later)
+    if not len(later):
+        return
     for number, page in enumerate(pages):
         ids = page.get("ids")
         if ids and ids["ascending"]:
             low, high = ids["first"].encode(), ids["last"].encode()
-            if not any(low <= one <= high for one in wanted):
+            if not ((later >= low) & (later <= high)).any():
                 continue
-        elif not wanted:
-            return
-        for row in parsed(layout.within(earlier.bag, page["path"]), page, header):
-            if row[0].encode() in wanted:
-                lists.add(number, row[0].encode())
+        for block in blocks(layout.within(earlier.bag, page["path"]), page, header):
+            found = ids_of(block)
+            found = found[np.isin(found, later)]
+            lists.add(np.full(len(found), number), found)
 
 
 def _place(
-    means: Means, earlier: Earlier, page: Page, header: Sequence[str], without: set[str]
+    means: Means,
+    earlier: Earlier,
+    page: Page,
+    header: Sequence[str],
+    without: NDArray[np.bytes_],
 ) -> dict[str, Any] | None:
     """One page of the bag before in the new bag; its journal line, or None when no row is left."""
     final = layout.within(means.bag, page["path"])
     event = {key: value for key, value in page.items() if key not in ("seq", "at", "prev")}
-    if not without:
+    if not len(without):
         earlier.take_page(page, final)
         return event
     means.disk.make_folder(final.parent)
     with PageWriter(
         means.disk, final, wire_encoding="identity", header=header, declared_rows=None
     ) as writer:
-        rows: list[list[str]] = [list(header)]
-        for row in parsed(layout.within(earlier.bag, page["path"]), page, header):
-            if row[0] not in without:
-                rows.append(row)
-            if len(rows) >= _ROWS:
-                writer.feed(csv_rows(rows))
-                rows = []
-        writer.feed(csv_rows(rows))
+        writer.feed(csv_rows([header]))
+        for block in blocks(layout.within(earlier.bag, page["path"]), page, header):
+            writer.feed(block.without(np.isin(ids_of(block), without)))
         facts = writer.check()
         if not facts.rows:
             return None

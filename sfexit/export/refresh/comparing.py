@@ -8,15 +8,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
+
 from sfexit.archive import layout
-from sfexit.archive.checked_rows import parsed
 from sfexit.archive.page import csv_rows
+from sfexit.archive.row_blocks import Block, blocks
+from sfexit.archive.stored_rows import whole_rows
 from sfexit.errors import DiskTrouble
 from sfexit.export.arriving import Arriving
 from sfexit.export.means import Means
 from sfexit.export.refresh import marks
-from sfexit.export.refresh.marks import NEW_BYTES, OLD_BYTES, Difference, Marker
-from sfexit.export.refresh.runs import Runs, join
+from sfexit.export.refresh.marks import MARK, Difference, Marker
+from sfexit.export.refresh.runs import Records, Runs, join
 from sfexit.gzipped import Gzip
 
 COLUMNS = ("id", "what", "page", "before")
@@ -34,28 +37,29 @@ def scratch(means: Means) -> AbstractContextManager[str]:
 
 def marks_of(
     path: Path,
-    size: int,
+    kind: np.dtype[Any],
     bag: Path,
     pages: Iterable[Page],
     header: Sequence[str],
-    mark: Callable[[list[str], int], bytes],
+    mark: Callable[[Block, int], Records],
     go_on: Callable[[], None],
 ) -> Runs:
-    """The marks of all rows of `pages`, sorted by id.
+    """The marks of all rows of `pages`, to be had sorted by id.
 
-    Raises PageDamaged, DiskTrouble; ValueError for ids that are none.
+    Raises PageDamaged, DiskTrouble; NotComparable.
     """
-    runs = Runs(path, size)
+    runs = Runs(path, kind)
     try:
         for number, page in enumerate(pages):
             go_on()
-            batch: list[bytes] = []
-            for row in parsed(layout.within(bag, page["path"]), page, header):
-                batch.append(mark(row, number))
-                if len(batch) >= _BATCH:
-                    runs.add(batch)
+            batch: list[Records] = []
+            for block in blocks(layout.within(bag, page["path"]), page, header):
+                batch.append(mark(block, number))
+                if sum(map(len, batch)) >= _BATCH:
+                    runs.add(np.concatenate(batch))
                     batch = []
-            runs.add(batch)
+            if batch:
+                runs.add(np.concatenate(batch))
     except OSError as error:
         raise DiskTrouble(f"{path.parent} cannot be written: {error.strerror}") from error
     return runs
@@ -71,16 +75,10 @@ def compared(
 
     `old` and `new` are each the bag, its pages, their header and what marks their rows.
     """
-    before = marks_of(
-        folder / "old", OLD_BYTES, *old[:3], lambda row, page: old[3].old(row, page), means.go_on
-    )
-    after = marks_of(
-        folder / "new", NEW_BYTES, *new[:3], lambda row, _: new[3].new(row), means.go_on
-    )
-    for a, b in join(before, after):
-        found = marks.difference(a, b)
-        if found is not None:
-            yield found, not b or marks.settled(b)
+    before = marks_of(folder / "old", MARK, *old[:3], old[3].marks, means.go_on)
+    after = marks_of(folder / "new", MARK, *new[:3], new[3].marks, means.go_on)
+    for a, b, places in join(before, after):
+        yield from marks.differences(a, b, places)
 
 
 def publish_differences(
@@ -124,5 +122,5 @@ def stored_differences(means: Means, relative: str, pages: Sequence[Page]) -> It
         str(page["path"]).removeprefix(f"{layout.DATA}/"): number
         for number, page in enumerate(pages)
     }
-    for row in parsed(layout.within(means.bag, relative), None, COLUMNS):
+    for row in whole_rows(layout.within(means.bag, relative), COLUMNS):
         yield Difference(row[0], row[1], numbers.get(row[2]), row[3])

@@ -1,33 +1,54 @@
 """What is remembered of a row to see whether it changed, and what the difference means. Pure.
 
-A row's mark holds digests, not values. Digests are Python's own (64 bits, keyed anew in each
-process), so marks never outlive a process; what is written into the archive has a digest of its
-own kind, `fingerprint`.
+A row's mark holds its stamp, and of other values digests. These are Python's own (64 bits, keyed
+anew in each process), so marks never outlive a process; what is written into the archive has a
+digest of its own kind, `fingerprint`.
 """
 
 from __future__ import annotations
 
 import hashlib
-import struct
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from operator import itemgetter
+from typing import Any
 
-from sfexit.export.refresh.runs import ID_BYTES
+import numpy as np
+from numpy.typing import NDArray
 
-_OLD = struct.Struct("<qqBI8s")  # all compared values, stamp, deleted, page, fingerprint or zeros
-_NEW = struct.Struct("<qqBB")  # all compared values, stamp, deleted, settled
-OLD_BYTES = ID_BYTES + _OLD.size
-NEW_BYTES = ID_BYTES + _NEW.size
-_NONE = bytes(8)
+from sfexit.archive.row_blocks import Block
+from sfexit.export.refresh.runs import ID, Records, unmatched
 
 STAMP = "SystemModstamp"
+
+MARK = np.dtype(
+    [
+        ("id", ID),
+        ("values", "<u8"),  # digest of the compared values that have no field of their own here
+        ("stamp", "<i8"),
+        ("print", "<u8"),  # fingerprint of the whole row where it may be needed
+        ("page", "<u4"),
+        ("deleted", "?"),
+        ("settled", "?"),
+    ]
+)
 
 NEW, CHANGED, CALCULATED = "new", "changed", "calculated"
 DELETED, UNDELETED = "deleted", "undeleted"
 UNSETTLED = "unsettled"
 GONE = "gone"
 _COUNTED = (NEW, CHANGED, CALCULATED, DELETED, UNDELETED, GONE)
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+_ID_BYTES = 18
+
+# A stamp is a number whose decimal digits are those of the text (Bulk API 2.0, date-times).
+_STAMP = re.compile(rb"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+_STAMP_BYTES = 24
+_DIGITS = [0, 1, 2, 3, 5, 6, 8, 9, 11, 12, 14, 15, 17, 18, 20, 21, 22]
+_SIGNS = [4, 7, 10, 13, 16, 19, 23]
+_SIGN = np.frombuffer(b"--T::.Z", dtype=np.uint8)
+_WORTH = 10 ** np.arange(len(_DIGITS) - 1, -1, -1, dtype=np.int64)
 
 
 @dataclass(frozen=True)
@@ -46,9 +67,10 @@ class Counts:
         mine, theirs = asdict(self), asdict(other)
         return Counts(**{name: mine[name] + theirs[name] for name in mine})
 
-    def with_one(self, what: str, by: int = 1) -> Counts:
-        """One more of a kind; kinds that are not counted change nothing."""
-        return self + Counts(**{what: by}) if what in _COUNTED else self
+    @classmethod
+    def of(cls, told: Mapping[str, int]) -> Counts:
+        """From how many rows there are of each kind. Kinds that are not counted change nothing."""
+        return cls(**{what: told.get(what, 0) for what in _COUNTED})
 
     def hidden(self) -> Counts:
         """The same where what is not found is not gone, but hidden."""
@@ -63,6 +85,10 @@ class Counts:
         return ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in told if count)
 
 
+class NotComparable(Exception):
+    """The rows of an object cannot be told apart by their ids; the text says why."""
+
+
 @dataclass(frozen=True)
 class Difference:
     """A row that is not in the org as it is in the bag before. `page` is the number of its page
@@ -74,9 +100,17 @@ class Difference:
     before: str = ""
 
 
-def fingerprint(row: Sequence[str]) -> bytes:
-    """Eight bytes that stand for all values of a row."""
-    return hashlib.blake2b("\x1f".join(row).encode(), digest_size=8).digest()
+def fingerprint(row: Sequence[bytes]) -> int:
+    """64 bits that stand for all values of a row."""
+    return int.from_bytes(hashlib.blake2b(b"\x1f".join(row), digest_size=8).digest())
+
+
+def ids_of(block: Block, column: int = 0) -> NDArray[np.bytes_]:
+    """The ids of a block's rows. Raises NotComparable for ids that are none."""
+    ids = block.fixed(column, _ID_BYTES)
+    if ids is None:
+        raise NotComparable("its ids do not have 18 characters")
+    return ids
 
 
 class Marker:
@@ -84,59 +118,99 @@ class Marker:
 
     `since`, if given, is the text of a moment: rows stamped then or later may have changed once
     more within the same second that the bag before was read in, so an equal stamp proves nothing.
+    Rows `of_before` have a fingerprint then.
     """
 
     def __init__(
-        self, header: Sequence[str], compared: Sequence[str], since: str | None = None
+        self,
+        header: Sequence[str],
+        compared: Sequence[str],
+        since: str | None = None,
+        *,
+        of_before: bool = False,
     ) -> None:
-        columns = [list(header).index(name) for name in compared]
-        self._values: Callable[[Sequence[str]], object] = itemgetter(*columns)
-        self._stamp = header.index(STAMP) if STAMP in compared else None
-        self._deleted = header.index("IsDeleted") if "IsDeleted" in compared else None
-        self._since = since
+        places = {name: number for number, name in enumerate(header)}
+        self._id = places["Id"]
+        self._stamp = places[STAMP] if STAMP in compared else None
+        self._deleted = places.get("IsDeleted") if "IsDeleted" in compared else None
+        apart = {"Id", STAMP, "IsDeleted"}
+        self._others = [places[name] for name in compared if name not in apart]
+        self._since = since.encode() if since is not None else None
+        self._of_before = of_before
 
-    def _parts(self, row: Sequence[str]) -> tuple[int, int, bool, bool]:
-        stamp = row[self._stamp] if self._stamp is not None else ""
-        deleted = self._deleted is not None and row[self._deleted] == "true"
-        settled = self._since is None or stamp < self._since
-        return hash(self._values(row)), hash(stamp), deleted, settled
+    def marks(self, block: Block, page: int) -> Records:
+        """The marks of a block's rows. Raises NotComparable for ids that are none."""
+        marks = np.zeros(block.rows, MARK)
+        marks["id"] = ids_of(block, self._id)
+        marks["page"] = page
+        marks["settled"] = True
+        if self._deleted is not None:
+            marks["deleted"] = block.holds(self._deleted, b"true")
+        if self._stamp is not None:
+            marks["stamp"], marks["settled"] = self._stamps(block, self._stamp)
+        values = np.zeros(block.rows, np.uint64)
+        for column in self._others:
+            digests = np.fromiter(map(hash, block.values(column)), np.int64, block.rows)
+            values = values * _ODD + digests.view(np.uint64)
+        marks["values"] = values
+        if self._of_before:
+            for number in np.flatnonzero(~marks["settled"]).tolist():
+                marks["print"][number] = fingerprint(block.row(number))
+        return marks
 
-    def old(self, row: Sequence[str], page: int) -> bytes:
-        """The mark of a row of the bag before. Raises ValueError for an id that is none."""
-        values, stamp, deleted, settled = self._parts(row)
-        print_ = _NONE if settled else fingerprint(row)
-        return _key(row[0]) + _OLD.pack(values, stamp, deleted, page, print_)
-
-    def new(self, row: Sequence[str]) -> bytes:
-        """The mark of a row of the org. Raises ValueError for an id that is none."""
-        return _key(row[0]) + _NEW.pack(*self._parts(row))
-
-
-def _key(identifier: str) -> bytes:
-    key = identifier.encode()
-    if len(key) != ID_BYTES:
-        raise ValueError("its ids do not have 18 characters")
-    return key
-
-
-def difference(old: bytes, new: bytes) -> Difference | None:
-    """What two marks of one id say together; b"" stands for a row that is not there."""
-    if not old:
-        return Difference(new[:ID_BYTES].decode(), NEW, None)
-    values, stamp, deleted, page, before = _OLD.unpack(old[ID_BYTES:])
-    identifier = old[:ID_BYTES].decode()
-    if not new:
-        return Difference(identifier, GONE, page)
-    values_now, stamp_now, deleted_now, settled = _NEW.unpack(new[ID_BYTES:])
-    if values == values_now:
-        if settled:
-            return None
-        return Difference(identifier, UNSETTLED, page, before.hex())
-    if deleted_now != deleted:
-        return Difference(identifier, DELETED if deleted_now else UNDELETED, page)
-    return Difference(identifier, CALCULATED if stamp == stamp_now else CHANGED, page)
+    def _stamps(self, block: Block, column: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """The stamps of a block's rows as numbers, and which of them are settled."""
+        texts = block.fixed(column, _STAMP_BYTES)
+        if texts is not None:
+            letters = texts.view(np.uint8).reshape(-1, _STAMP_BYTES)
+            digits = letters[:, _DIGITS] - np.uint8(ord("0"))
+            if (digits <= 9).all() and (letters[:, _SIGNS] == _SIGN).all():
+                stamps = digits.astype(np.int64) @ _WORTH
+                if self._since is None:
+                    return stamps, np.ones(block.rows, np.bool_)
+                return stamps, stamps < _stamp(self._since)
+        values = block.values(column)
+        since = self._since
+        settled = [since is None or one < since for one in values]
+        return np.array([_stamp(one) for one in values], np.int64), np.array(settled, np.bool_)
 
 
-def settled(new: bytes) -> bool:
-    """Whether a row of the org was last stamped before the moment that matters."""
-    return bool(_NEW.unpack(new[ID_BYTES:])[3])
+def _stamp(text: bytes) -> int:
+    """A stamp as a number; of another text a negative digest."""
+    if _STAMP.fullmatch(text):
+        return int(bytes(text[at] for at in _DIGITS))
+    return ~abs(hash(text))
+
+
+def differences(
+    old: Records, new: Records, places: NDArray[np.int64]
+) -> Iterator[tuple[Difference, bool]]:
+    """What the marks of a stretch of ids say together, by id, each with whether its stamp in the
+    org is a settled one. `places` is where in `new` the id of each row of `old` is, or -1."""
+    both = places >= 0
+    was, now = old[both], new[places[both]]
+    same = (was["values"] == now["values"]) & (was["stamp"] == now["stamp"])
+    same &= was["deleted"] == now["deleted"]
+    differ = ~(same & now["settled"])
+    found: list[tuple[Difference, bool]] = []
+    for one, other, equal in zip(was[differ], now[differ], same[differ], strict=True):
+        what = UNSETTLED if equal else _what(one, other)
+        before = f"{int(one['print']):016x}" if equal else ""
+        difference = Difference(_text(one), what, int(one["page"]), before)
+        found.append((difference, bool(other["settled"])))
+    found += ((Difference(_text(one), GONE, int(one["page"])), True) for one in old[~both])
+    found += (
+        (Difference(_text(one), NEW, None), bool(one["settled"])) for one in unmatched(new, places)
+    )
+    found.sort(key=lambda one: one[0].id)
+    yield from found
+
+
+def _what(old: Any, new: Any) -> str:
+    if new["deleted"] != old["deleted"]:
+        return DELETED if new["deleted"] else UNDELETED
+    return CALCULATED if old["stamp"] == new["stamp"] else CHANGED
+
+
+def _text(mark: Any) -> str:
+    return bytes(mark["id"]).decode()

@@ -9,16 +9,16 @@ Whatever goes wrong on the way, the object is read whole in the end: that is alw
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sfexit.archive import sealing
-from sfexit.archive.checked_rows import PageDamaged
 from sfexit.archive.earlier import Earlier, EarlierObject
 from sfexit.archive.ledger import LedgerLine
+from sfexit.archive.stored_rows import PageDamaged
 from sfexit.catalog import ObjectEntry
 from sfexit.errors import OrgRefused, Transient
 from sfexit.export import object_line, plan
@@ -29,7 +29,7 @@ from sfexit.export.readings import Readings
 from sfexit.export.refresh import explaining, fetching, marks
 from sfexit.export.refresh.adopting import Adopted, adopt
 from sfexit.export.refresh.comparing import Page, compared, publish_differences, scratch
-from sfexit.export.refresh.marks import Counts, Marker
+from sfexit.export.refresh.marks import Counts, Marker, NotComparable
 from sfexit.export.scout import NOTHING, Found
 from sfexit.export.work import GivenUp, Reread, Work
 from sfexit.preflight import Sight
@@ -37,7 +37,7 @@ from sfexit.salesforce import describe as describing
 from sfexit.salesforce import query
 from sfexit.salesforce.object_rules import rule_for
 
-_READ_WHOLE_AFTER = (Reread, GivenUp, OrgRefused, PageDamaged, ValueError)
+_READ_WHOLE_AFTER = (Reread, GivenUp, OrgRefused, PageDamaged, NotComparable)
 
 
 # Signing in leaves its date with the user: a row that differs in nothing else did not change.
@@ -187,7 +187,7 @@ class Refresher:
                     self._earlier.bag,
                     base.pages,
                     work.columns,
-                    Marker(work.columns, columns, base.since_cell),
+                    Marker(work.columns, columns, base.since_cell, of_before=True),
                 ),
                 (means.bag, listed, columns, Marker(columns, columns, base.since_cell)),
             )
@@ -308,9 +308,9 @@ class Refresher:
                 name, "refresh", f"{old.line.rows or 0:,} rows before, {line.rows or 0:,} now"
             )
             return line
-        counts, hidden = Counts(), ""
+        told: Counter[str] = Counter()
         gone: list[str] = []
-        with scratch(means) as place, suppress(ValueError):
+        with scratch(means) as place:
             found = compared(
                 means,
                 Path(place),
@@ -319,18 +319,19 @@ class Refresher:
             )
 
             def noted() -> Any:
-                nonlocal counts
                 for one, _ in found:
-                    counts = counts.with_one(one.what)
+                    told[one.what] += 1
                     if one.what == marks.GONE and len(gone) < explaining.ASKED_AGAIN:
                         gone.append(one.id)
                     yield one
 
             try:
                 publish_differences(means, name, before, noted())
-            except PageDamaged as damage:
-                means.note(name, "refresh", f"not compared with the bag before: {damage}")
+            except (PageDamaged, NotComparable) as reason:
+                means.note(name, "refresh", f"not compared with the bag before: {_words(reason)}")
+                means.journal.record("differs", object=name, **asdict(Counts()))
                 return line
+        counts, hidden = Counts.of(told), ""
         try:
             hidden = self._explain(name, counts.gone, gone)
         except Reread as reason:
@@ -342,9 +343,9 @@ class Refresher:
     def _fields_that_differ(self, name: str, old: EarlierObject, fields: list[str]) -> None:
         come = sorted(set(fields) - set(old.fields)) if old.fields else []
         went = sorted(set(old.fields) - set(fields))
-        for told, names in (("new fields", come), ("fields that are gone", went)):
+        for what, names in (("new fields", come), ("fields that are gone", went)):
             if names:
-                self._means.note(name, "refresh", f"{told}: {', '.join(names)}")
+                self._means.note(name, "refresh", f"{what}: {', '.join(names)}")
 
     # ---- what both tell ------------------------------------------------------------------------
 
@@ -384,4 +385,6 @@ def _with_hidden(line: LedgerLine, hidden: str, rows: int, earlier: Earlier) -> 
 
 
 def _words(reason: Exception) -> str:
+    if isinstance(reason, PageDamaged):
+        return f"a page is damaged: {reason.what}"
     return str(reason) or type(reason).__name__

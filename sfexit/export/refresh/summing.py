@@ -24,7 +24,9 @@ def up(means: Means, earlier: Earlier, lines: Sequence[LedgerLine]) -> Refreshed
     for line in sorted(lines, key=lambda one: one.object):
         told = means.journal.told("differs", line.object)
         if told is not None:
-            counts.append((line.object, Counts(**{f.name: told[f.name] for f in fields(Counts)})))
+            found = Counts(**{f.name: told[f.name] for f in fields(Counts)})
+            if found:  # else they differ, and could not be compared row by row
+                counts.append((line.object, found))
     kept = sum(line.witnesses.get("kept", 0) for line in lines)
     if not unchanged.nothing_new(means, earlier, lines):
         return Refreshed(earlier.generation, tuple(counts), False, (), kept)
