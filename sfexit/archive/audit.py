@@ -2,20 +2,20 @@
 
 Rows were counted twice while they arrived, by where they end and by where they start, and their
 ids were looked at. What is left to show is that the files still hold those bytes: the SHA-256 of
-each is taken again. Only where the ids of a page did not come in ascending order, or two pages
-overlap, do the files have to be unpacked once more to see whether an id came twice.
+each is taken again. Only pages that overlap others, or all where one did not come in ascending
+order, have to be unpacked once more to see whether an id came twice.
 """
 
 from __future__ import annotations
 
 import hashlib
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+
+import numpy as np
 
 from sfexit.archive.row_starts import RowStarts
 from sfexit.archive.stored_rows import READ_BYTES, PageDamaged, unpacked, whole_rows
@@ -24,6 +24,11 @@ from sfexit.errors import DiskTrouble
 _IDS_A_BUCKET = 200_000  # 200,000 ids in a set take about 20 MB
 _MOST_BUCKETS = 256
 _ID_BYTES = 18
+_KEY = np.dtype(f"S{_ID_BYTES}")
+_ODD = np.uint64(0x9E3779B97F4A7C15)
+
+
+Page = dict[str, Any]  # a page's line in the journal
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ def _parse(path: Path, header: Sequence[str]) -> PageAudit:
 
 
 class DistinctIds:
-    """Counts different ids in bounded memory: ids are dealt to files, each small enough for a set.
+    """Counts different ids in bounded memory: ids are dealt to files, each small enough to sort.
 
     `expected` is the number of ids that will come. Use as a context manager.
     """
@@ -111,15 +116,22 @@ class DistinctIds:
         if self._seen is not None:
             self._seen.update(ids)
             return
-        dealt: dict[int, list[bytes]] = {}
-        for one in ids:
-            # Ids have 18 characters; whatever an odd object has instead is brought to that length.
-            key = one if len(one) == _ID_BYTES else hashlib.sha256(one).digest()[:_ID_BYTES]
-            dealt.setdefault(zlib.crc32(key) % self._count, []).append(key)
-        for number, part in dealt.items():
+        # Ids have 18 characters; whatever an odd object has instead is brought to that length.
+        keys = np.frombuffer(
+            b"".join(
+                one if len(one) == _ID_BYTES else hashlib.sha256(one).digest()[:_ID_BYTES]
+                for one in ids
+            ),
+            dtype=_KEY,
+        )
+        # What varies most are the characters before the last ones, which check the case.
+        varying = np.ascontiguousarray(keys.view(np.uint8).reshape(-1, _ID_BYTES)[:, 7:15])
+        spread = varying.view(np.uint64).ravel() * _ODD >> np.uint64(40)
+        buckets = (spread % np.uint64(self._count)).astype(np.int64)
+        for number in np.unique(buckets).tolist():
             # Not kept open: a process may have no more than 256 files on some systems.
             with self._bucket(number).open("ab") as handle:
-                handle.write(b"".join(part))
+                handle.write(keys[buckets == number].tobytes())
 
     def count(self) -> int:
         """How many different ids came."""
@@ -129,7 +141,7 @@ class DistinctIds:
         for number in range(self._count):
             bucket = self._bucket(number)
             data = bucket.read_bytes() if bucket.exists() else b""
-            total += len({data[at : at + _ID_BYTES] for at in range(0, len(data), _ID_BYTES)})
+            total += len(np.unique(np.frombuffer(data, dtype=_KEY)))
         return total
 
     def _bucket(self, number: int) -> Path:
@@ -159,39 +171,61 @@ def audit_object(
 
     `each` applies a function to every page, in any number of threads, like `map`.
     """
-    if _in_order(pages):
+    apart, others = _apart(pages)
 
-        def wrong(page: dict[str, Any]) -> str:
-            try:
-                check_bytes(bag / page["path"], page)
-            except PageDamaged as damage:
-                return damage.what
-            return ""
+    def wrong(page: dict[str, Any]) -> str:
+        try:
+            check_bytes(bag / page["path"], page)
+        except PageDamaged as damage:
+            return damage.what
+        return ""
 
-        found = zip(pages, each(wrong, pages), strict=True)
-        damaged = [(page, what) for page, what in found if what]
-        rows = sum(page["rows"] for page in pages)
-        deleted = sum(page["ids"]["deleted"] for page in pages)
-        return ObjectAudit(rows, deleted if "IsDeleted" in header else None, rows, tuple(damaged))
-    return _unpack_all(bag, pages, header, scratch)
+    found = zip(apart, each(wrong, apart), strict=True)
+    damaged = [(page, what) for page, what in found if what]
+    rows = sum(page["rows"] for page in apart)
+    deleted = sum(page["ids"]["deleted"] for page in apart)
+    unpacked_too = _unpack_all(bag, others, header, scratch) if others else _NOTHING
+    return ObjectAudit(
+        parsed=rows + unpacked_too.rows,
+        deleted=deleted + unpacked_too.deleted if "IsDeleted" in header else None,
+        distinct=rows + unpacked_too.distinct if tuple(header[:1]) == ("Id",) else None,
+        damaged=(*damaged, *unpacked_too.damaged),
+    )
 
 
-def _in_order(pages: Sequence[dict[str, Any]]) -> bool:
-    """True when what is known of the pages' ids already shows that none comes twice."""
-    spans = []
-    for page in pages:
-        ids = page.get("ids")
-        if not ids or not ids["ascending"]:
-            return False
-        spans.append((ids["first"], ids["last"]))
-    spans.sort()
-    return all(before[1] < after[0] for before, after in pairwise(spans))
+def _apart(pages: Sequence[Page]) -> tuple[list[Page], list[Page]]:
+    """Pages that share no id with any other, by what is known of their ids, and the rest."""
+    if not all(page.get("ids") and page["ids"]["ascending"] for page in pages):
+        return [], list(pages)
+    apart: list[Page] = []
+    others: list[Page] = []
+    near: list[Page] = []  # pages that overlap, each at least one before it
+    last = ""
+    for page in sorted(pages, key=lambda page: str(page["ids"]["first"])):
+        if near and page["ids"]["first"] > last:
+            (apart if len(near) == 1 else others).extend(near)
+            near = []
+        last = max(last, page["ids"]["last"]) if near else page["ids"]["last"]
+        near.append(page)
+    (apart if len(near) == 1 else others).extend(near)
+    return apart, others
+
+
+@dataclass(frozen=True)
+class _Unpacked:
+    rows: int
+    deleted: int
+    distinct: int
+    damaged: tuple[tuple[Page, str], ...]
+
+
+_NOTHING = _Unpacked(0, 0, 0, ())
 
 
 def _unpack_all(
-    bag: Path, pages: Sequence[dict[str, Any]], header: Sequence[str], scratch: Path
-) -> ObjectAudit:
-    parsed = deleted = 0
+    bag: Path, pages: Sequence[Page], header: Sequence[str], scratch: Path
+) -> _Unpacked:
+    rows = deleted = 0
     damaged = []
     try:
         with DistinctIds(scratch, sum(page["rows"] for page in pages)) as distinct:
@@ -201,15 +235,9 @@ def _unpack_all(
                 except PageDamaged as damage:
                     damaged.append((page, damage.what))
                     continue
-                parsed += found.rows
+                rows += found.rows
                 deleted += found.deleted
                 distinct.add(found.ids)
-            different = distinct.count()
+            return _Unpacked(rows, deleted, distinct.count(), tuple(damaged))
     except OSError as error:
         raise DiskTrouble(f"the audit cannot use {scratch}: {error.strerror}") from error
-    return ObjectAudit(
-        parsed=parsed,
-        deleted=deleted if "IsDeleted" in header else None,
-        distinct=different if tuple(header[:1]) == ("Id",) else None,
-        damaged=tuple(damaged),
-    )

@@ -22,7 +22,7 @@ from sfexit.archive.page import csv_rows
 from sfexit.archive.stored_rows import unpacked, whole_rows
 
 _QUOTE, _COMMA, _LF = 0x22, 0x2C, 0x0A
-_PARSED_AT_ONCE = 2_000
+_CELLS_AT_ONCE = 20_000  # and not rows: a row may have 800 columns, and a cell 100 kB
 Places = NDArray[np.int64]
 
 
@@ -70,6 +70,11 @@ class Block:
             found &= seen[np.minimum(starts + offset, len(seen) - 1)] == byte
         return found
 
+    def filled(self, most: int) -> NDArray[np.int64]:
+        """In how many of the first `most` rows each column holds something."""
+        counts: NDArray[np.int64] = (self._ends[:most] > self._starts[:most]).sum(axis=0)
+        return counts
+
     def row(self, number: int) -> list[bytes]:
         """The values of one row."""
         text = self.text
@@ -112,7 +117,7 @@ def blocks(path: Path, facts: dict[str, Any] | None, header: Sequence[str]) -> I
             return
     # The header row is no row of whole_rows.
     rest = islice(whole_rows(path, header, facts), max(0, given - 1), None)
-    while rows := list(islice(rest, _PARSED_AT_ONCE)):
+    while rows := list(islice(rest, max(1, _CELLS_AT_ONCE // len(header)))):
         yield from _split([csv_rows(rows)], len(header))
 
 

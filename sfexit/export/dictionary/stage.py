@@ -11,7 +11,7 @@ from typing import Any
 
 from sfexit.archive import layout
 from sfexit.archive.page import csv_rows
-from sfexit.errors import DamagedAnswer
+from sfexit.archive.stored_rows import PageDamaged
 from sfexit.export.arriving import Arriving
 from sfexit.export.dictionary import entries, filling, meaning, page
 from sfexit.export.dictionary.filling import Filled
@@ -96,7 +96,7 @@ class Dictionary(Stage):
             if not rows.get(name):
                 found[name] = Filled(0, dict.fromkeys(header, 0))
                 continue
-            with suppress(DamagedAnswer):  # the reading back finds out, and all is made anew
+            with suppress(PageDamaged):  # the reading back finds out, and all is made anew
                 pages = list(self.means.journal.pages(name))
                 found[name] = filling.count(self.means.bag, pages, header, go_on=self.means.go_on)
         return found
@@ -162,7 +162,7 @@ class Dictionary(Stage):
             header = headers[name]
             places = [header.index(column) for column in wanted if column in header]
             lines = [[header[at] for at in places]]
-            with suppress(DamagedAnswer):
+            with suppress(PageDamaged):
                 found = filling.rows(self.means.bag, list(self.means.journal.pages(name)), header)
                 lines += [[one[at] for at in places] for one in islice(found, _MOST_LINES)]
             yield title, lines
