@@ -122,3 +122,26 @@ def test_columns_of_one_width_and_of_one_value(tmp_path: Path) -> None:
     assert block.holds(1, b"true").tolist() == [True, False]
     assert block.filled(2).tolist() == [2, 2, 1]
     assert block.filled(1).tolist() == [1, 1, 1]
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.lists(st.text(st.sampled_from('ab"\0é'), max_size=80), min_size=1, max_size=8),
+    st.integers(1, 300),
+)
+def test_digests_are_those_of_the_values(
+    tmp_path_factory: pytest.TempPathFactory, values: list[str], step: int
+) -> None:
+    """Equal values have equal digests, wherever they stand and whatever stands beside them."""
+    path = tmp_path_factory.mktemp("b") / "p"
+    rows = [(a, b, c) for a in values for b, c in ((values[0], a), (a * 2, values[-1]))]
+    store(path, csv_rows([HEADER, *rows]))
+    seen: dict[bytes, int] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sfexit.gzipped.STEP_BYTES", step)
+        for block in blocks(path, None, HEADER):
+            for number in range(3):
+                both = zip(block.values(number), block.digests(number).tolist(), strict=True)
+                for value, digest in both:
+                    assert seen.setdefault(value, digest) == digest
+    assert len(set(seen.values())) == len(seen)

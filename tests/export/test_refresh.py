@@ -25,6 +25,7 @@ from rig import (
 )
 
 from sfexit.archive import bagit, layout
+from sfexit.archive.journal import Journal
 from sfexit.errors import ArchiveProblem, Interrupted
 from sfexit.export.recover import recover
 from sfexit.export.result import ExportResult
@@ -325,22 +326,37 @@ def test_an_org_that_changes_meanwhile(rig: Rig, clock: Clock, calls: int) -> No
     assert_is_the_org(rig, final)
 
 
-def test_a_refresh_that_is_cut_off_goes_on(rig: Rig, clock: Clock) -> None:
+def test_a_refresh_that_is_cut_off_goes_on(
+    rig: Rig, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go(rig)
     later(clock)
     some = Random(4)
     for deed in DEEDS.values():
         deed(rig, some)
-    for calls in (8, 14, 20, 26, 30):
+    record = Journal.record
+    for last in ("job", "page", "compared", "slice_done", "adopted"):
         stop = threading.Event()
-        rig.org.after_calls(calls, stop.set)
-        try:
-            result = go(rig, refresh=True, stop=stop)
-            break
-        except Interrupted:
-            continue
-    else:
-        result = go(rig)  # as it was begun, without saying so again
+
+        def stopping(
+            journal: Journal,
+            event: str,
+            *,
+            last: str = last,
+            stop: threading.Event = stop,
+            **data: Any,
+        ) -> Any:
+            recorded = record(journal, event, **data)
+            if event == last and data.get("object") == ITEM:
+                stop.set()
+            return recorded
+
+        with monkeypatch.context() as patch:
+            patch.setattr(Journal, "record", stopping)
+            with pytest.raises(Interrupted):
+                go(rig, refresh=True, stop=stop)
+        assert stop.is_set(), last
+    result = go(rig)  # as it was begun, without saying so again
     assert result.resumed
     assert_is_the_org(rig, result)
     assert result.refreshed is not None

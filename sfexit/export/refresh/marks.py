@@ -1,8 +1,8 @@
 """What is remembered of a row to see whether it changed, and what the difference means. Pure.
 
-A row's mark holds its stamp, and of other values digests. These are Python's own (64 bits, keyed
-anew in each process), so marks never outlive a process; what is written into the archive has a
-digest of its own kind, `fingerprint`.
+A row's mark holds its stamp, and of other values digests. These are keyed anew in each process, so
+marks never outlive one; what is written into the archive has a digest of its own kind,
+`fingerprint`.
 """
 
 from __future__ import annotations
@@ -150,8 +150,7 @@ class Marker:
             marks["stamp"], marks["settled"] = self._stamps(block, self._stamp)
         values = np.zeros(block.rows, np.uint64)
         for column in self._others:
-            digests = np.fromiter(map(hash, block.values(column)), np.int64, block.rows)
-            values = values * _ODD + digests.view(np.uint64)
+            values = values * _ODD + block.digests(column)
         marks["values"] = values
         if self._of_before:
             for number in np.flatnonzero(~marks["settled"]).tolist():
