@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
-from sfexit.archive import layout, page_rows
+from sfexit.archive import layout, stored_rows
 from sfexit.errors import DamagedAnswer, OrgRefused, Transient
 from sfexit.export import plan
 from sfexit.export.filtered_road import FilteredRoad
@@ -93,7 +93,7 @@ class NestedRoad(FilteredRoad):
             rows = line.rows or 0 if line is not None and line.has_rows else 0
             try:
                 bounds = self._bounds(feed, rows)
-            except page_rows.PageUnreadable as damage:
+            except stored_rows.PageDamaged as damage:
                 raise Transient(f"{damage}; {work.name} needs its rows.") from damage
             if not bounds:
                 conditions.append(head)

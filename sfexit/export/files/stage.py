@@ -122,7 +122,7 @@ class Files(Stage):
             self._forget_strays()
         try:
             self._unlisted = unlisted.look(self.means, self._describe)
-        except PageUnreadable:
+        except PageDamaged:
             self._unreadable = True
         self._publish_index()
 

@@ -16,7 +16,7 @@ from itertools import islice
 from sfexit.archive import layout
 from sfexit.archive.layout import id18
 from sfexit.archive.ledger import LedgerLine
-from sfexit.archive.stored_rows import page_rows
+from sfexit.archive.stored_rows import column_values
 from sfexit.catalog import Description
 from sfexit.errors import OrgRefused
 from sfexit.export import plan
@@ -61,7 +61,7 @@ def look(means: Means, describe: Callable[[str], Description]) -> int:
     """Journal every document that is named and not listed; returns how many there are.
 
     Documents that the org shows when they are asked for by id came after the list was read: they
-    are noted. Raises PageUnreadable, Transient.
+    are noted. Raises PageDamaged, Transient.
     """
     if DOCUMENT not in means.names or means.selection.left_out(DOCUMENT) is not None:
         return 0
@@ -113,7 +113,7 @@ def _values(means: Means, name: str, columns: Sequence[str]) -> Iterator[tuple[s
         return
     for page in means.journal.pages(name):
         means.go_on()
-        yield from page_rows(layout.within(means.bag, page["path"]), columns)
+        yield from column_values(layout.within(means.bag, page["path"]), columns)
 
 
 def _named(
