@@ -16,12 +16,13 @@ from sfexit.archive.layout import HomeLayout
 from sfexit.catalog import ObjectEntry
 from sfexit.errors import DamagedAnswer, OrgRefused, SfexitError, Transient
 from sfexit.export.estimate import FILE_OBJECTS, Estimate, estimate, measure
+from sfexit.export.other_calls import configured
 from sfexit.export.plan import Selection
 from sfexit.export.refresh.unchanged import Unchanged, remembered
 from sfexit.preflight import elsewhere
 from sfexit.preflight.elsewhere import Sign
 from sfexit.preflight.looking import DESCRIBED, record_counts
-from sfexit.preflight.sight import Sight
+from sfexit.preflight.sight import HELD, Sight
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import describe as describing
 from sfexit.salesforce import org as orgs
@@ -104,6 +105,9 @@ def assess(
     evidence = elsewhere.ask(
         questions, entries, is_sandbox=str(organization.get("IsSandbox")).lower() == "true"
     )
+    progress.phase("Looking at the configuration")
+    setup = configured(client)
+    sight = preflight.with_objects(sight, setup.objects, entries)
     progress.phase("Measuring")
     measured = measure(questions, entries, hints or {})
     cost = estimate(
@@ -115,6 +119,8 @@ def assess(
         selection=selection or Selection(),
         share=share,
         line_mbit=line_mbit,
+        configured=setup,
+        sees_all_files=sight.state("QueryAllFiles") == HELD,
     )
     return Assessment(
         taken_at=client.server_time or datetime.now(UTC),

@@ -12,13 +12,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sfexit.catalog import Description, Field, ObjectEntry
-from sfexit.export import plan
+from sfexit.export import other_calls, plan
+from sfexit.export.other_calls import Configured
 from sfexit.export.plan import Selection
 from sfexit.preflight.questions import Question, Questions, Reply, query
 from sfexit.salesforce.describe import API_NAME, bulk_refuses, selectable
 from sfexit.salesforce.object_rules import rule_for
 from sfexit.salesforce.query import URI_LIMIT
 
+FILTERED = "filtered"
+_NOTHING = Configured()
 COUNTED, ABOUT, UNKNOWN = "counted", "about", "unknown"
 
 # Measured on simulated orgs (docs/scale.md): pages arrive packed to 37 % of their CSV, and an
@@ -31,8 +34,8 @@ LATENCY_SECONDS = 0.15
 STREAMS = 8
 REST_PAGE_ROWS = 2_000  # REST API guide, "Query Options Header"
 BULK_PAGE_ROWS = 50_000
-# Describes, counts and the rows of small objects travel packed, 5 queries a call.
-_CALLS_A_SMALL_OBJECT = 0.5
+# Describes and the rows of small objects travel packed: 25 describes or 5 queries a call.
+_CALLS_A_SMALL_OBJECT = 1 / 25 + 1 / 5
 _CALLS_A_JOB = 12  # create, polls, list of pages, delete
 DISK_MARGIN = 1.2
 _AUDIT_BYTES_A_ROW = 24  # the Ids that are compared when everything is read back
@@ -49,7 +52,7 @@ class ObjectCost:
     name: str
     label: str
     outcome: str  # "read", or a word of the ledger
-    route: str  # bulk or rest; "" when it is not read
+    route: str  # bulk, rest, filtered or nested; "" when it is not read
     rows: int | None
     rows_are: str  # counted, about or unknown
     row_bytes: int
@@ -99,6 +102,9 @@ class Estimate:
     calibrated_by: int  # rows of the sample; 0: widths come from types alone
     calls_records: int
     calls_files: int
+    calls_metadata: int
+    calls_definitions: int
+    calls_looking: int
     jobs: int
     csv_bytes: int
     wire_bytes: int
@@ -116,7 +122,13 @@ class Estimate:
     @property
     def calls(self) -> int:
         """All calls."""
-        return self.calls_records + self.calls_files
+        return (
+            self.calls_records
+            + self.calls_files
+            + self.calls_metadata
+            + self.calls_definitions
+            + self.calls_looking
+        )
 
     @property
     def days(self) -> float:
@@ -136,11 +148,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measured:
-    """What was asked for the estimate: exact counts, widths of sampled rows, files."""
+    """What was asked for the estimate: exact counts, widths of sampled rows, files, and how many
+    reports and dashboards there are (None: not known)."""
 
     counts: Mapping[str, int] = field(default_factory=dict)
     widths: Mapping[str, tuple[int, int]] = field(default_factory=dict)  # name → rows, bytes
     files: tuple[FileCost, ...] = ()
+    definitions: int | None = 0
 
 
 # ---- asking ----------------------------------------------------------------------------------
@@ -167,6 +181,7 @@ def measure(
     names = {entry.name for entry in entries if entry.queryable}
     with_files = [(name, fields) for name, fields in _FILES if name in names]
     questions.learn(name for name, _ in with_files)
+    questions.learn(name for name in other_calls.DEFINED if name in names)
     largest = sorted(
         (n for n in hints if n in names and hints[n] and n in questions.descriptions),
         key=lambda n: -hints[n] * width_by_type(questions.descriptions[n]),
@@ -181,6 +196,10 @@ def measure(
           for name, fields in with_files),
         *(query(f"SELECT {','.join(columns)} FROM {name} LIMIT {_SAMPLE_ROWS}")  # noqa: S608
           for name, columns in sampled.items()),
+        *other_calls.definition_questions(
+            {name: questions.descriptions[name].supported_scopes
+             for name in other_calls.DEFINED if name in questions.descriptions}
+        ),
     ]  # fmt: skip
     replies = iter(questions.ask(asked))
     counts = {n: r.total for n, r in ((n, next(replies)) for n in counted) if r.ok}
@@ -190,7 +209,8 @@ def measure(
         for name, reply in ((name, next(replies)) for name in sampled)
         if reply.ok and reply.rows
     }
-    return Measured({n: c for n, c in counts.items() if c is not None}, widths, files)
+    known = {n: c for n, c in counts.items() if c is not None}
+    return Measured(known, widths, files, other_calls.definitions(replies))
 
 
 def _sample(description: Description) -> list[str]:
@@ -275,12 +295,24 @@ def estimate(
     selection: Selection,
     share: float,
     line_mbit: float | None,
+    configured: Configured = _NOTHING,
+    sees_all_files: bool = False,
 ) -> Estimate:
-    """What it would cost. Pure. `line_mbit` None: a slow line is assumed."""
+    """What it would cost. Pure. `line_mbit` None: a slow line is assumed; `sees_all_files`: the
+    user has Query All Files, so that links of files come plainly."""
     widths, factor, sampled = _widths(descriptions, measured)
     usual = round(USUAL_ROW_BYTES * factor) if sampled else USUAL_ROW_BYTES
     objects = tuple(
-        _object(entry, selection, hints, descriptions.get(entry.name), measured, widths, usual)
+        _object(
+            entry,
+            selection,
+            hints,
+            descriptions.get(entry.name),
+            measured,
+            widths,
+            usual,
+            _in_parts(entry, entries, measured, hints or {}, sees_all_files),
+        )
         for entry in entries
     )
     line = line_mbit or 20.0
@@ -295,7 +327,12 @@ def estimate(
         "DailyApiRequests", "DailyBulkV2QueryJobs", "DailyBulkV2QueryFileStorageMB",
         "DataStorageMB", "FileStorageMB",
     )}  # fmt: skip
-    calls = calls_records + calls_files
+    defined = measured.definitions or 0
+    wanted = [one for one in read if one.name in other_calls.DEFINED]
+    calls_definitions = defined if wanted else 0
+    # Metadata are of the whole org: a choice of objects leaves them out.
+    calls_metadata = 0 if selection.objects else configured.calls(defined)
+    calls = calls_records + calls_files + calls_metadata + calls_definitions + other_calls.LOOKING
     bounds = _bounds(quotas, share, calls, jobs, csv_bytes, wire_bytes + file_bytes, line)
     rows = sum(one.rows or 0 for one in read)
     unknown = sum(one.rows is None for one in read)
@@ -311,12 +348,19 @@ def estimate(
             "among them); they come on top"
         )
     notes += _uncounted(read, descriptions)
+    if configured.refused:
+        notes.append(f"the metadata cannot be listed by this user ({configured.refused})")
+    if measured.definitions is None:
+        notes.append("reports and dashboards could not be counted: one call each comes on top")
     return Estimate(
         objects=objects,
         files=measured.files,
         calibrated_by=sampled,
         calls_records=calls_records,
         calls_files=calls_files,
+        calls_metadata=calls_metadata,
+        calls_definitions=calls_definitions,
+        calls_looking=other_calls.LOOKING,
         jobs=jobs,
         csv_bytes=csv_bytes,
         wire_bytes=wire_bytes,
@@ -345,7 +389,9 @@ def _object(
     measured: Measured,
     widths: Mapping[str, int],
     usual: int,
+    in_parts: int | None,
 ) -> ObjectCost:
+    """`in_parts`: the calls that it takes when it is given only in parts, else None."""
     rule = rule_for(entry)
     settled = plan.settled(entry, rule, selection)
     label = entry.label
@@ -367,11 +413,33 @@ def _object(
     )
     width = widths.get(entry.name, usual)
     known = rows or 0
-    if way == "bulk":
+    if in_parts is not None:
+        way, calls = "nested" if rule is not None and rule.kind == "by_feed" else FILTERED, in_parts
+    elif way == "bulk":
         calls = _CALLS_A_JOB + math.ceil(known / BULK_PAGE_ROWS)
     else:
         calls = max(math.ceil(known / REST_PAGE_ROWS) - 1, 0)  # the first page travels packed
     return ObjectCost(entry.name, label, "read", way, rows, source, width, known * width, calls)
+
+
+def _in_parts(
+    entry: ObjectEntry,
+    entries: Sequence[ObjectEntry],
+    measured: Measured,
+    hints: Mapping[str, int],
+    sees_all_files: bool,
+) -> int | None:
+    """Calls of an object that the org gives only in parts; None: a plain query gives it."""
+    rule = rule_for(entry)
+    if rule is None or rule.kind not in ("by_parent", "by_feed", "private_folders", "versions"):
+        return None
+    if entry.name == "ContentDocumentLink" and sees_all_files:
+        return None
+
+    def rows(name: str) -> int:
+        return measured.counts.get(name, hints.get(name, 0))
+
+    return other_calls.filtered(rule, entries, rows, rows(entry.name))
 
 
 def _file_bytes(files: Iterable[FileCost], limits: Mapping[str, Any]) -> tuple[int, list[str]]:

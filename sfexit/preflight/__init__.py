@@ -5,7 +5,13 @@
 
 from sfexit.preflight.drift import look_again
 from sfexit.preflight.ledger import annotate, ledger_lines
-from sfexit.preflight.looking import look, look_closer, look_closer_within, not_looked
+from sfexit.preflight.looking import (
+    look,
+    look_closer,
+    look_closer_within,
+    not_looked,
+    with_objects,
+)
 from sfexit.preflight.permission_set import package_xml, permission_set_xml
 from sfexit.preflight.questions import Questions
 from sfexit.preflight.sight import BlindSpot, HiddenObject, Permission, Sight, refusals_for_strict
@@ -26,4 +32,5 @@ __all__ = [
     "package_xml",
     "permission_set_xml",
     "refusals_for_strict",
+    "with_objects",
 ]

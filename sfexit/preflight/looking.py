@@ -14,7 +14,7 @@ from sfexit.errors import OrgRefused, Transient
 from sfexit.preflight import fields as fielding
 from sfexit.preflight.held import dependencies, objects_with_all_rows, permissions
 from sfexit.preflight.needs import ALWAYS, HARMFUL, MODIFY
-from sfexit.preflight.objects import hidden_objects, is_custom
+from sfexit.preflight.objects import hidden_objects, is_custom, named_by_metadata
 from sfexit.preflight.questions import Question, Questions, Reply, objects, text
 from sfexit.preflight.rows import has_knowledge, hidden_rows, may_have_rows
 from sfexit.preflight.sight import (
@@ -111,6 +111,19 @@ def look(
         known_permissions=known,
         dependencies=dependencies(asking, states, applicable),
         api_calls=asking.calls - before,
+    )
+
+
+def with_objects(sight: Sight, names: Iterable[str], entries: Iterable[ObjectEntry]) -> Sight:
+    """`sight` with those of the Metadata API's custom objects that no other list names."""
+    known = {entry.name for entry in entries} | {one.name for one in sight.hidden_objects}
+    hidden, spots = named_by_metadata(names, known, sight.state("ViewAllData"))
+    if not hidden:
+        return sight
+    return replace(
+        sight,
+        hidden_objects=(*sight.hidden_objects, *hidden),
+        blind_spots=(*sight.blind_spots, *spots),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from sfexit.catalog import ObjectEntry
@@ -12,6 +13,10 @@ from sfexit.redaction import printable
 from sfexit.salesforce.object_rules import rule_for
 
 NAMED_BY = "Tooling EntityDefinition names it; describeGlobal does not"
+LISTED_BY = (
+    "the Metadata API lists it (listMetadata, CustomObject); describeGlobal and EntityDefinition "
+    "do not"
+)
 
 _OUTCOMES = {"no_data": "no_data", "covered": "covered"}
 _CUSTOM = ("__c", "__mdt", "__b", "__x", "__kav")
@@ -53,6 +58,21 @@ def hidden_objects(
         if spot is not None:
             spots.append(spot)
     return tuple(hidden), tuple(spots)
+
+
+def named_by_metadata(
+    names: Iterable[str], known: Collection[str], view_all_data: str
+) -> tuple[tuple[HiddenObject, ...], tuple[BlindSpot, ...]]:
+    """The custom objects `names` of the Metadata API that no other list has, and the blind spots
+    among them. `known`: those that describeGlobal or EntityDefinition name."""
+    found = [
+        _classify(name, {"QualifiedApiName": name}, False, view_all_data)
+        for name in sorted(set(names) - set(known))
+    ]
+    return (
+        tuple(replace(one, evidence=LISTED_BY) for one, _ in found),
+        tuple(replace(spot, evidence=LISTED_BY) for _, spot in found if spot is not None),
+    )
 
 
 def _classify(

@@ -140,6 +140,9 @@ def document(told: Assessment) -> dict[str, Any]:
         "calls_needed": {
             "records": cost.calls_records,
             "files": cost.calls_files,
+            "metadata": cost.calls_metadata,
+            "definitions": cost.calls_definitions,
+            "looking": cost.calls_looking,
             "all": cost.calls,
             "bulk_jobs": cost.jobs,
         },
@@ -275,7 +278,9 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     yield (
         "Calls",
         f"{about_rows} {cost.calls:,}: {cost.calls_records:,} for records ({cost.jobs:,} Bulk "
-        f"jobs), {cost.calls_files:,} for files (one each){left}",
+        f"jobs), {cost.calls_files:,} for files (one each), {cost.calls_metadata:,} for metadata, "
+        f"{cost.calls_definitions:,} for definitions of reports and dashboards (results, if "
+        f"wanted, one more for each report), {cost.calls_looking:,} for looking around{left}",
     )
     assumed = ", assumed" if cost.line_is_assumed else ""
     limits = ", ".join(

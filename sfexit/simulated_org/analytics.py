@@ -28,8 +28,9 @@ def _row(org: SimulatedOrg, name: str, row_id: str) -> tuple[int, dict[str, Any]
     if sobject is None or found is None or found[0].sobject.name != name:
         raise not_found()
     table, row = found
-    check = view.row_check(sobject, "allPrivate")
-    if table.deleted(table.changes, row) or (check is not None and not check([row])[0]):
+    checks = [view.row_check(sobject, scope) for scope in ("", "allPrivate")]
+    shown = any(check is None or check([row])[0] for check in checks)
+    if table.deleted(table.changes, row) or not shown:
         raise not_found()
     names = [f.name for f in sobject.fields]
     return row, {one: table.value(table.changes, one, row) for one in names}

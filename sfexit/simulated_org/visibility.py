@@ -269,11 +269,15 @@ class View:
             mine = self._equal(name, "OwnerId", self.user_id)
             public = self._equal(name, "IsPrivate", "false")
             yield lambda rows: [a or b for a, b in zip(mine(rows), public(rows), strict=True)]
-        if name in ("Report", "Dashboard") and not (
-            scope == "allprivate" and user.manage_private_reports
-        ):
+        if name in ("Report", "Dashboard"):
             folders = self.org.private_folders()
-            yield self._not_in(name, "OwnerId" if name == "Report" else "FolderId", folders)
+            shut = self._not_in(name, "OwnerId" if name == "Report" else "FolderId", folders)
+            if scope != "allprivate":
+                yield shut
+            elif user.manage_private_reports:  # "in all users' private folders", and no others
+                yield lambda rows: [not public for public in shut(rows)]
+            else:
+                yield lambda rows: [False] * len(rows)
         if name in ("ContentDocument", "ContentVersion", "ContentDocumentLink"):
             yield self._files(name)
         if name == "ContentDocumentLink" and not self.org.doubts.links_of_deleted_files:

@@ -13,9 +13,10 @@ from sfexit.salesforce.client import Client
 from sfexit.salesforce.metadata_api import MOST_QUERIES, Component, MetadataType
 
 SCHEMA = "sfexit-metadata-list/1"
+_CUSTOM = ("__c", "__b", "__x", "__mdt", "__kav", "__e")
 # Reports and templates that lie in no folder of their own; listMetadata takes the name, though no
 # list of folders has it ("ListMetadataQuery").
-_UNFILED = {"Report": "unfiled$public", "EmailTemplate": "unfiled$public"}
+UNFILED = {"Report": "unfiled$public", "EmailTemplate": "unfiled$public"}
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def list_all(
             folders.append(_renamed(component, kind.name))
     queries = [(one.name, "") for one in types if not one.in_folder]
     queries += [(one.type, one.full_name) for one in folders]
-    queries += [(one.name, _UNFILED[one.name]) for one in types if one.name in _UNFILED]
+    queries += [(one.name, UNFILED[one.name]) for one in types if one.name in UNFILED]
     found = {(one.type, one.full_name): one for one in folders}
     for component in _each(client, queries, not_listed, go_on, insist):
         found.setdefault((component.type, component.full_name), component)
@@ -99,6 +100,18 @@ def list_all(
             for one in not_listed
         ),
     )
+
+
+def custom_objects(components: Iterable[Component]) -> set[str]:
+    """The custom objects among some components: another list of objects, with its own eyes.
+
+    Standard objects are named by their describe; some of the metadata's names are no objects.
+    """
+    return {
+        one.full_name
+        for one in components
+        if one.type == "CustomObject" and one.full_name.endswith(_CUSTOM)
+    }
 
 
 def _renamed(one: Component, kind: str) -> Component:

@@ -116,15 +116,15 @@ def plan(listed: Listed, most_weight: int = MOST_WEIGHT) -> list[Package]:
         context = [m for m in mine if m[0] in _IN_PROFILES]
         rest = [m for m in mine if m[0] != PROFILE and m[0] not in _IN_PROFILES]
         for group in _chunks(profiles, types, most_weight // 2) or [[]]:
-            room = most_weight - sum(_weight(m, types) for m in group)
+            room = most_weight - sum(weight_of(m, types) for m in group)
             chunks = _chunks(context, types, room) if group or context else []
             if group:
                 parts += [(chunk, group) for chunk in chunks] or [(group, [])]
             else:
                 parts += [(chunk, []) for chunk in chunks]
         for chunk in _chunks(rest, types, most_weight):
-            last = sum(_weight(m, types) for group in parts[-1] for m in group) if parts else 0
-            if parts and last + sum(_weight(m, types) for m in chunk) <= most_weight:
+            last = sum(weight_of(m, types) for group in parts[-1] for m in group) if parts else 0
+            if parts and last + sum(weight_of(m, types) for m in chunk) <= most_weight:
                 parts[-1][0].extend(chunk)  # a small org is one retrieve
             else:
                 parts.append((chunk, []))
@@ -141,7 +141,7 @@ def _chunks(
     chunks: list[list[Member]] = []
     weight = most_weight + 1
     for member in some:
-        one = _weight(member, types)
+        one = weight_of(member, types)
         if weight + one > most_weight:
             chunks.append([])
             weight = 0
@@ -150,7 +150,8 @@ def _chunks(
     return chunks
 
 
-def _weight(member: Member, types: dict[str, MetadataType]) -> int:
+def weight_of(member: Member, types: dict[str, MetadataType]) -> int:
+    """About how many files a component is, more for those with much in them."""
     kind = types.get(member[0])
     heavy = _HEAVY.get(member[0])
     if heavy is not None:

@@ -17,7 +17,7 @@ from sfexit.errors import Interrupted, OrgRefused, Paused, Transient
 from sfexit.export import plan as roads
 from sfexit.export.means import Means
 from sfexit.export.metadata import index, packages, retrieving
-from sfexit.export.metadata.listing import Listed, list_all
+from sfexit.export.metadata.listing import Listed, custom_objects, list_all
 from sfexit.export.metadata.packages import FAILED, SPLIT, Package, Told
 from sfexit.export.metadata.retrieving import Retrieving, package_path
 from sfexit.export.object_line import silent
@@ -30,10 +30,6 @@ AT_ONCE = 3  # retrieves: each makes the org work for minutes
 # pack. Where ZIPs arrive damaged again and again, the way is more likely to blame than a component.
 _DIVISIONS = 64
 _COST = {packages.SIZE: 0, packages.FAULT: 1, packages.DAMAGE: 16}
-
-
-#: Standard objects are named by their describe; some of the metadata's names are no objects.
-_CUSTOM = ("__c", "__b", "__x", "__mdt", "__kav", "__e")
 
 
 class Metadata(Stage):
@@ -77,11 +73,7 @@ class Metadata(Stage):
         listed = self._stored_list()
         if listed is None:
             return set()
-        return {
-            one.full_name
-            for one in listed.components
-            if one.type == "CustomObject" and one.full_name.endswith(_CUSTOM)
-        }
+        return custom_objects(listed.components)
 
     def ledger(self, lines: tuple[LedgerLine, ...]) -> tuple[LedgerLine, ...]:
         """Objects whose content the metadata hold are covered only if there are any; objects that
