@@ -3,6 +3,7 @@
 SfexitError
 ├── UsageProblem          the command line, a setting or a name is wrong      → exit 2
 ├── SignInProblem         no usable session, or a permission is missing       → exit 4
+│   ├── OrgLocked         the org itself is locked, closed or suspended, in its own words
 │   └── SessionLost       the session ended in mid-run and cannot be renewed  → exit 4, resumable
 ├── Blocked               a check before the start said no; nothing changed   → exit 5
 ├── PlanStale             what a plan rests on is no longer so; nothing changed → exit 7
@@ -39,6 +40,10 @@ class UsageProblem(SfexitError):
 
 class SignInProblem(SfexitError):
     """No usable session for the org, or the user may not do this."""
+
+
+class OrgLocked(SignInProblem):
+    """The org says of itself that it is locked, closed or suspended: nobody gets in."""
 
 
 class SessionLost(SignInProblem):

@@ -176,6 +176,15 @@ def answers_on_file(entries: Iterable[Entry]) -> dict[str, Answer]:
     return found
 
 
+def custody_on_file(entries: Iterable[Entry]) -> Custody:
+    """What the records say of custody, the newest word for each part of it."""
+    found: dict[str, Any] = {}
+    for one in entries:
+        if one.event == "custody":
+            found |= {key: one.data[key] for key in Custody.__dataclass_fields__ if key in one.data}
+    return _custody(found)
+
+
 def requirements(
     told: Situation,
     given: Mapping[str, Answer],

@@ -11,6 +11,8 @@ Events:
     refused     date, channel, document, because         the supplier said no
     attested    item, person, said                       somebody answers for a place or a task
     waived      item, person, said                       somebody goes without it, and says why
+    custody     copies, keys, successor, …               who keeps what, as far as it was said
+    checked     sign_in, locked, renewal, evidence       what the org answered after the notice
     closed      package, sums                            the final package was written
 
 `document` is {name, sha256, stored} or null; dates are ISO 8601.

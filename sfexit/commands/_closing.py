@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sfexit.commands import _exit
+from sfexit.commands import _exit, _options
 from sfexit.commands._open import org_options
 from sfexit.errors import UsageProblem
 
@@ -51,16 +51,10 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--offline", is_flag=True, help="Do not ask the org what still leads into it.")
 @org_options
-@click.option(
-    "--expect-key", "trusted", metavar="SHA256:…", multiple=True,
-    help="Fingerprint of a key that may have signed the certificate; repeat for more.",
-)  # fmt: skip
-@click.option(
-    "--today", metavar="DATE", type=click.DateTime(["%Y-%m-%d"]),
-    help="Look at it as of this day (default: the day of this computer).",
-)  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one document.")
-@click.option("--quiet", "-q", is_flag=True, help="No summary.")
+@_options.trusted
+@_options.today
+@_options.as_json
+@_options.quiet
 def close(
     home: Path,
     attested: tuple[tuple[str, str], ...],
@@ -91,7 +85,7 @@ def close(
         click.echo(closing.template(), nl=False)
         return _exit.DONE
     answers = _answers(file, attested, waived)
-    told = look(home, today.date() if today else date.today(), trusted=trusted)
+    told = look(home, _options.day(today), trusted=trusted)
     seen: dict[str, Seen] = {}
     if not offline:
         seen, why = _look(told, home, api_version, api_budget, ca_bundle)
@@ -109,7 +103,7 @@ def close(
             for line in report.refusal(points):
                 click.echo(line, err=True)
         return _exit.BLOCKED
-    files = report.files(told, points, answers.custody, _ledger(told))
+    files = report.files(told, points, closing.custody_on_file(told.records), _ledger(told))
     files["final.json"] = json.dumps(document, indent=1, ensure_ascii=False).encode() + b"\n"
     if told.standing is not None:
         files.update(report.certificate_files(told.standing.folder))
@@ -177,22 +171,28 @@ def _look(
 
 
 def _keep(told: Situation, home: Path, answers: Answers) -> Situation:
-    """Write down what is new among the answers."""
-    from dataclasses import replace
+    """Write down what is new among the answers, and of custody what was said."""
+    from dataclasses import asdict, replace
 
     from sfexit.archive.durable import Disk
     from sfexit.cancellation import records
-    from sfexit.cancellation.closing import answers_on_file
+    from sfexit.cancellation.closing import answers_on_file, custody_on_file
 
     known = answers_on_file(told.records)
     fresh: list[Answer] = [one for one in answers.given if known.get(one.item) != one]
-    if not fresh:
+    kept = asdict(custody_on_file(told.records))
+    custody = {
+        key: value for key, value in asdict(answers.custody).items() if value and value != kept[key]
+    }
+    if not fresh and not custody:
         return told
     disk = Disk()
     with records.writing(home, disk):
         for one in fresh:
             data = {"item": one.item, "person": one.person, "said": one.said}
             records.append(home, "waived" if one.waived else "attested", data, disk)
+        if custody:
+            records.append(home, "custody", custody, disk)
     return replace(told, records=records.read(home))
 
 

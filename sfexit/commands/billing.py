@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from sfexit.commands import _exit
+from sfexit.commands import _exit, _options
 from sfexit.commands._group import DefaultGroup
 
 if TYPE_CHECKING:
     from sfexit.contract.terms import Contract
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 class _Group(DefaultGroup):
@@ -80,7 +78,7 @@ def command() -> None:
 @click.option(
     "--ended",
     metavar="DATE",
-    type=_DAY,
+    type=_options.DAY,
     help="The agreed last day, if it is not the end of the contract.",
 )
 @click.option(
@@ -96,12 +94,7 @@ def command() -> None:
     show_default=True,
     help="Days after the end by which the final statement must be there.",
 )
-@click.option(
-    "--today",
-    metavar="DATE",
-    type=_DAY,
-    help="Look at it as of this day (default: the day of this computer).",
-)
+@_options.today
 @click.option(
     "--csv",
     "csv_file",
@@ -109,11 +102,9 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="Write all lines, laid out alike, as CSV.",
 )
-@click.option(
-    "--html", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a web page."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="No summary.")
+@_options.html
+@_options.as_json
+@_options.quiet
 def check(
     statements: tuple[Path, ...],
     home: Path | None,
@@ -151,7 +142,7 @@ def check(
             for one in read(path, mapping, Habits(decimal, dates))
         ],
         contract,
-        today.date() if today else date.today(),
+        _options.day(today),
         ended=ended.date() if ended else None,
         expect_refund=expect_refund,
         final_within_days=final_within,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sfexit.commands import _exit
+from sfexit.commands import _exit, _options
 
 
 @click.command(
@@ -25,11 +25,9 @@ from sfexit.commands import _exit
     type=click.Path(path_type=Path),
     help="Your weights, budget, prices, partners and ratings (config/weights.toml).",
 )
-@click.option(
-    "--html", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a web page."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="No summary.")
+@_options.html
+@_options.as_json
+@_options.quiet
 def command(home: Path, weights: Path | None, html: Path | None, as_json: bool, quiet: bool) -> int:
     """List what is really used, and how other systems could take it in.
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
-from sfexit.commands import _exit
+from sfexit.commands import _exit, _options
 from sfexit.commands._group import DefaultGroup
 from sfexit.errors import UsageProblem
-
-_DAY = click.DateTime(["%Y-%m-%d"])
 
 
 @click.group(
@@ -50,9 +48,7 @@ def command() -> None:
     type=click.Path(path_type=Path),
     help="Write the days as a calendar file with alarms.",
 )
-@click.option(
-    "--html", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a web page."
-)
+@_options.html
 @click.option(
     "--assessment",
     metavar="FILE",
@@ -68,17 +64,12 @@ def command() -> None:
 @click.option(
     "--notice-on",
     metavar="DATE",
-    type=_DAY,
+    type=_options.DAY,
     help="When the switching notice of the EU Data Act would be given (default: today).",
 )
-@click.option(
-    "--today",
-    metavar="DATE",
-    type=_DAY,
-    help="Look at it as of this day (default: the day of this computer).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="No summary.")
+@_options.today
+@_options.as_json
+@_options.quiet
 def show(
     home: Path,
     ics: Path | None,
@@ -103,7 +94,7 @@ def show(
     days = export_days if assessment is None else _export_days(assessment, contract.org_id)
     told = outlook(
         contract,
-        today.date() if today else date.today(),
+        _options.day(today),
         export_days=days,
         notice_on=notice_on.date() if notice_on else None,
         home_org=_home_org(home),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sfexit.commands import _exit
+from sfexit.commands import _exit, _options
 
 
 @click.command(
@@ -45,11 +45,9 @@ from sfexit.commands import _exit
 @click.option(
     "--xlsx", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a workbook."
 )
-@click.option(
-    "--html", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a web page."
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="No summary.")
+@_options.html
+@_options.as_json
+@_options.quiet
 def command(
     home: Path,
     contract_file: Path | None,

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 
 import click
 
-from sfexit.commands import _exit
+from sfexit.commands import _exit, _options
 
 
 @click.command(
@@ -23,24 +23,11 @@ from sfexit.commands import _exit
     ),
 )
 @click.argument("home", type=click.Path(path_type=Path), default=Path())
-@click.option(
-    "--html", metavar="FILE", type=click.Path(path_type=Path), help="Write it as a web page."
-)
-@click.option(
-    "--expect-key",
-    "trusted",
-    metavar="SHA256:…",
-    multiple=True,
-    help="Fingerprint of a key that may have signed the certificate; repeat for more.",
-)
-@click.option(
-    "--today",
-    metavar="DATE",
-    type=click.DateTime(["%Y-%m-%d"]),
-    help="Look at it as of this day (default: the day of this computer).",
-)
-@click.option("--json", "as_json", is_flag=True, help="Print the result as one JSON document.")
-@click.option("--quiet", "-q", is_flag=True, help="No summary.")
+@_options.html
+@_options.trusted
+@_options.today
+@_options.as_json
+@_options.quiet
 def command(
     home: Path,
     html: Path | None,
@@ -59,7 +46,7 @@ def command(
     from sfexit.reports import status as report
     from sfexit.verify.codes import Level
 
-    day = today.date() if today else date.today()
+    day = _options.day(today)
     told = look(home, day, trusted=trusted, level=Level.QUICK)
     found = gates(told)
     if html is not None:

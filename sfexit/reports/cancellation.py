@@ -8,6 +8,7 @@ from textwrap import wrap
 from typing import Any
 
 from sfexit.cancellation import package
+from sfexit.cancellation.aftermath import Check
 from sfexit.cancellation.gates import OPEN, Gate, gates, send_by
 from sfexit.cancellation.ladder import Reminder, reminders
 from sfexit.cancellation.letters import Facts
@@ -287,7 +288,7 @@ def package_document(
 _OF_CANCELLATION = ("verify", "cancel", "confirm")
 
 
-def status_document(told: Situation) -> dict[str, Any]:
+def status_document(told: Situation, checks: Sequence[Check]) -> dict[str, Any]:
     """The state of the cancellation for programs."""
     return {
         "schema": STATUS_SCHEMA,
@@ -306,6 +307,16 @@ def status_document(told: Situation) -> dict[str, Any]:
         "records": [
             {"seq": one.seq, "at": one.at.isoformat(), "event": one.event, **one.data}
             for one in told.records
+        ],
+        "checks": [
+            {
+                "check": one.key,
+                "title": one.title,
+                "answer": one.answer,
+                "evidence": one.evidence,
+                "next_action": one.action,
+            }
+            for one in checks
         ],
         "damage": list(damages(told)),
     }
@@ -331,7 +342,7 @@ def damages(told: Situation) -> tuple[str, ...]:
     return tuple(found)
 
 
-def status_lines(told: Situation) -> Iterator[str]:
+def status_lines(told: Situation, checks: Sequence[Check]) -> Iterator[str]:
     """The state of the cancellation for the terminal."""
     yield deadline_line(told)
     yield ""
@@ -345,6 +356,16 @@ def status_lines(told: Situation) -> Iterator[str]:
         mark = "! " if step.due else "  "
         when = f"{day_name(step.day)}  {left((step.day - told.today).days):>13}"
         yield f"{mark} {when}  {step.action}{pulled}"
+    if told.last("sent") or told.last("checked"):
+        yield ""
+        yield "Is it really over?"
+    else:
+        checks = ()
+    for check in checks:
+        yield f"   {check.answer:<8} {check.title}"
+        yield from _set_in(check.evidence, "")
+        if check.action:
+            yield from _set_in(check.action, "next: ")
     if told.records:
         yield ""
         yield "Records"
@@ -354,6 +375,13 @@ def status_lines(told: Situation) -> Iterator[str]:
         yield f"!! {printable(what, 300)}"
     yield ""
     yield COUNSEL
+
+
+def _set_in(text: str, lead: str) -> list[str]:
+    return wrap(
+        printable(f"{lead}{text}", 400), _WIDTH, initial_indent=" " * 12,
+        subsequent_indent=" " * (12 + len(lead)), break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def _entry(entry: Entry) -> str:

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from sfexit.errors import (
+    OrgLocked,
     OrgRefused,
     QuotaSpent,
     SfexitError,
@@ -169,12 +170,13 @@ _WRONG_SESSION_KIND = ("not valid for use with the REST API", "not attached to A
 # ("Identity URLs", Salesforce Help).
 _DEAD_TOKEN = "Bad_OAuth_Token"  # noqa: S105 - a word of the protocol, not a password
 
+_ORG_LOCKED = "ORG_LOCKED"  # SOAP API guide, "ExceptionCode"
 _NOT_ALLOWED = {
     "API_DISABLED_FOR_ORG": (
         "the API is not switched on for this user or this edition; give the user the permission "
         "API Enabled"
     ),
-    "ORG_LOCKED": "the org is locked; ask Salesforce Support to open it",
+    _ORG_LOCKED: "the org is locked; ask Salesforce Support to open it",
     "LOGIN_DURING_RESTRICTED_DOMAIN": (
         "this computer's address is outside of the user's login IP ranges"
     ),
@@ -238,6 +240,8 @@ def refusal(
             f"A transaction security policy of the org blocked {what} ({code}); give the user the "
             "permission Exempt from Transaction Security, then run the same command again."
         )
+    if code == _ORG_LOCKED and status in (400, 401, 403):
+        return OrgLocked(f"The org does not let anybody in ({code}): {_NOT_ALLOWED[code]}.")
     if status in (400, 403) and code in _NOT_ALLOWED:
         return SignInProblem(f"The org does not let this user in ({code}): {_NOT_ALLOWED[code]}.")
     if code == "API_CURRENTLY_DISABLED":

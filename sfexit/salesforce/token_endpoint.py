@@ -10,7 +10,7 @@ from datetime import datetime
 
 import requests
 
-from sfexit.errors import DamagedAnswer, SignInProblem, Transient, UsageProblem
+from sfexit.errors import DamagedAnswer, OrgLocked, SignInProblem, Transient, UsageProblem
 from sfexit.redaction import Secret
 from sfexit.salesforce import refusals
 from sfexit.salesforce.credential import is_token
@@ -72,6 +72,20 @@ class GrantRefused(SignInProblem):
         self.reason = reason
         self.cause = cause
         self.server_time = server_time
+
+
+class OrgShut(GrantRefused, OrgLocked):
+    """The sign-in was refused because of the org, not because of the user or the app."""
+
+
+# What a locked, closed or suspended org answers ("OAuth 2.0 error codes", Salesforce Help). Flows
+# that trade something say so in the words of invalid_grant.
+_SHUT = frozenset({"inactive_org", "org_locked"})
+_SHUT_WORDS = re.compile(
+    r"\b(?:inactive|locked|closed|suspended) org(?:anization)?\b"
+    r"|\borg(?:anization)? (?:is |has been )?(?:inactive|locked|closed|suspended)\b",
+    re.I,
+)
 
 
 # Refusals that mean the same whatever the flow ("OAuth 2.0 error codes", Salesforce Help).
@@ -246,6 +260,9 @@ def _refused(
         message = f"Salesforce refused {what} ({words}): {causes[place].meaning}."
     else:
         message = f"Salesforce refused {what} ({words})" + (f"; {hint}." if hint else ".")
-    return GrantRefused(
+    shut = found.code in _SHUT or (
+        found.code == "invalid_grant" and _SHUT_WORDS.search(found.reason) is not None
+    )
+    return (OrgShut if shut else GrantRefused)(
         message, found.code, found.reason, place, refusals.http_date(headers.get("Date", ""))
     )

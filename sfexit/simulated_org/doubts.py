@@ -28,6 +28,8 @@ class Doubts:
     ``deactivation_code``: the code of a deactivation that is refused.
     ``owner_change_drops_teams``: an owner change over REST or Bulk deletes the team.
     ``freeze_ends_sessions``: freezing a user ends their sessions.
+    ``locked_is_invalid_grant``: the sign-in to a locked org is refused with ``invalid_grant``;
+    else with ``inactive_org``.
     ``version_68``: API version 68.0 is offered.
     """
 
@@ -48,4 +50,5 @@ class Doubts:
     deactivation_code: str = "FIELD_INTEGRITY_EXCEPTION"
     owner_change_drops_teams: bool = True
     freeze_ends_sessions: bool = False
+    locked_is_invalid_grant: bool = False
     version_68: bool = True

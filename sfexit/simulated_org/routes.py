@@ -273,6 +273,8 @@ class Routes:
         if not self.org.token_valid(token.strip()):
             raise ApiError(401, "INVALID_SESSION_ID", "Session expired or invalid")
         request.token = token.strip()
+        if self.org.locked:  # SOAP API guide, ExceptionCode; when REST says so is not documented
+            raise ApiError(403, "ORG_LOCKED", "The organization has been locked.")
         if endpoint == "userinfo":
             return
         user = self.org.user_of(request.token)
@@ -373,6 +375,10 @@ class Routes:
         form = {k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()}
         org = self.org
         grant = form.get("grant_type")
+        if org.locked:  # Salesforce Help, "OAuth 2.0 error codes": locked, closed or suspended
+            if org.doubts.locked_is_invalid_grant:
+                raise ApiError(400, "invalid_grant", "inactive organization")
+            raise ApiError(400, "inactive_org", "organization is inactive")
         if grant == JWT_GRANT:
             self.authorization.check_assertion(form.get("assertion", ""), request.base_url)
             return self._token_answer(request, org.new_session())

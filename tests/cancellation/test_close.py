@@ -99,6 +99,21 @@ def test_the_final_package(home: Path, tmp_path: Path) -> None:
     assert records.read(home)[-1].data["package"] == folder.name
 
 
+def test_custody_is_kept_between_runs(home: Path, tmp_path: Path) -> None:
+    file = answers(tmp_path / "a.toml", slack="")
+    assert close(home, "--answers", file, "--offline", "-q")[0] == 5
+    more = tmp_path / "more.toml"
+    more.write_text('[custody]\nsuccessor = "C. Next"\nretention = "ten years"')
+    assert close(home, "--answers", more, "--offline", "-q")[0] == 5
+    before = len(records.read(home))
+    assert close(home, "--answers", more, "--offline", "-q")[0] == 5
+    assert len(records.read(home)) == before  # said already
+    assert close(home, "--attest", "slack", "R. Roe: done", "--offline", "-q")[0] == 0
+    custody = (only_package(home, "final") / "custody.html").read_text()
+    assert "Safe of &lt;b&gt;Acme" in custody and "ten years" in custody
+    assert "C. Next" in custody and "B. Boss" not in custody
+
+
 def test_an_old_proof_is_not_fresh(home: Path, tmp_path: Path) -> None:
     file = answers(tmp_path / "a.toml")
     old = proven(with_contract(tmp_path / "old"),

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfexit.errors import OrgRefused, QuotaSpent, SessionLost, SfexitError, SignInProblem, Transient
+from sfexit.errors import (
+    OrgLocked,
+    OrgRefused,
+    QuotaSpent,
+    SessionLost,
+    SfexitError,
+    SignInProblem,
+    Transient,
+)
 from sfexit.salesforce import refusals
 from sfexit.salesforce.refusals import (
     PassingRefusal,
@@ -90,7 +98,7 @@ def test_any_answer_has_a_meaning(status: int, body: bytes, wish: str) -> None:
         (401, error("X", "Connected app is not attached to Agent"), SignInProblem),
         (401, error("INVALID_AUTH_HEADER"), SignInProblem),
         (403, error("API_DISABLED_FOR_ORG"), SignInProblem),
-        (403, error("ORG_LOCKED"), SignInProblem),
+        (403, error("ORG_LOCKED"), OrgLocked),
         (403, error("LOGIN_DURING_RESTRICTED_DOMAIN"), SignInProblem),
         (403, error("TXN_SECURITY_NO_ACCESS"), SignInProblem),
         (400, error("TXN_SECURITY_METERING_ERROR"), SignInProblem),
