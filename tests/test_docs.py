@@ -348,7 +348,7 @@ def test_examples_run(page: Path, credentials: dict[str, str], tmp_path: Path) -
 
 def test_there_are_examples() -> None:
     pages = {page.name for page in PAGES if any(examples(page))}
-    assert {"README.md", "export.md", "demo.md"} <= pages
+    assert {"README.md", "export.md", "contract.md"} <= pages
 
 
 def test_examples_of_help_can_be_parsed() -> None:
