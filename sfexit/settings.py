@@ -37,6 +37,8 @@ class Settings:
     notify_server: str | None = None
     notify_user: str | None = None
     notify_webhook: str | None = None
+    stamp_url: str | None = None
+    stamp_roots: str | None = None
 
 
 def _text(value: Any) -> str:
@@ -97,6 +99,14 @@ def _addresses(value: Any) -> tuple[str, ...]:
     return tuple(_address(one) for one in _names(value))
 
 
+def _web_address(value: Any) -> str:
+    """An address of a service that needs no secret of ours."""
+    text = _text(value)
+    if not text.isprintable() or not text.startswith(("https://", "http://")):
+        raise ValueError('must be a web address, such as "http://timestamp.example.com"')
+    return text
+
+
 # table → key → (attribute, check)
 _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
     "org": {
@@ -116,6 +126,10 @@ _KEYS: dict[str, dict[str, tuple[str, Callable[[Any], Any]]]] = {
         "server": ("notify_server", _text),
         "user": ("notify_user", _text),
         "webhook": ("notify_webhook", _text),
+    },
+    "proof": {
+        "time_stamp": ("stamp_url", _web_address),
+        "time_stamp_roots": ("stamp_roots", _text),
     },
 }
 

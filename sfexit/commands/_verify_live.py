@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from sfexit.verify.whole import Whole
 
 
+#: A message → the authority's answer to it. Raises SfexitError.
+Stamper = Callable[[bytes], bytes]
+
+
 @dataclass(frozen=True)
 class Wishes:
     """What the command line says beside how to look at the archive itself."""
@@ -68,6 +72,7 @@ def verify_live(
     settings = settings_for(
         target.home, api_version=api_version, api_budget=api_budget, ca_bundle=ca_bundle
     )
+    stamper = _stamper(settings)
     key = own_key()
     asked = LiveOptions(
         sample=wishes.sample,
@@ -97,21 +102,43 @@ def verify_live(
                     )  # fmt: skip
 
         whole = look()
-        proof = publish(whole, key, say_no=say)
+        proof = publish(whole, key, stamper, pdf=wishes.pdf is not None, say_no=say)
         if wishes.repair and target.home is not None and (whole.differs or whole.altered):
             _repair(client, target.home, whole, settings, watch, stop, say)
             whole = look()
-            proof = publish(whole, key, say_no=say)
+            proof = publish(whole, key, stamper, pdf=wishes.pdf is not None, say_no=say)
     return whole, proof
 
 
+def _stamper(settings: Settings) -> Stamper | None:
+    """What gets a time stamp for a message; None where no authority is set. Raises UsageProblem
+    for what could not work, before the org is asked."""
+    if settings.stamp_url is None:
+        return None
+    from sfexit.verify.timestamp import ready, time_stamp
+
+    if settings.stamp_roots is None:
+        raise UsageProblem(
+            "[proof] time_stamp needs time_stamp_roots beside it: a PEM file with the root "
+            "certificates of the authority"
+        )
+    url, roots = settings.stamp_url, Path(settings.stamp_roots)
+    ready(url, roots)
+    return lambda message: time_stamp(message, url, roots, ca_bundle=settings.ca_bundle)[0]
+
+
 def publish(
-    whole: Whole, key: SigningKey | None, *, say_no: Callable[[str], object]
+    whole: Whole,
+    key: SigningKey | None,
+    stamper: Stamper | None = None,
+    *,
+    pdf: bool = False,
+    say_no: Callable[[str], object],
 ) -> Path | None:
     """Sign and publish the certificate; None, with the reason said, where that cannot be."""
     from sfexit.reports import findings
     from sfexit.reports import live as report
-    from sfexit.verify.certificate import issue
+    from sfexit.verify.certificate import NAME, issue
     from sfexit.verify.whole import certificate
 
     home = whole.offline.home
@@ -129,6 +156,15 @@ def publish(
         "report.html": report.page(whole).encode(),
         "findings.csv": findings.as_csv(whole.judgement),
     }
+    if pdf:
+        others["report.pdf"] = report.pdf(whole)
+    if stamper is not None:
+        from sfexit.verify.timestamp import SUFFIX
+
+        try:
+            others[NAME + SUFFIX] = stamper(statement.to_bytes())
+        except SfexitError as error:
+            say_no(f"The certificate has no time stamp: {error.message}.")
     try:
         return issue(home, statement, key, others)
     except SfexitError as error:

@@ -16,7 +16,7 @@ from sfexit.commands._verify_live import Wishes, verify_live
 from sfexit.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from sfexit.verify.offline import Offline, Options
+    from sfexit.verify.offline import Options
     from sfexit.verify.whole import Whole
 
 _UNITS = {"s": 1, "m": 60, "h": 3600}
@@ -143,6 +143,7 @@ def command(
         raise UsageProblem("Give only one of --quick and --deep.")
     if max_seconds is not None and state is None:
         raise UsageProblem("--max-duration needs --state FOLDER, where the next run goes on.")
+    _files(home, html, csv, pdf)
     options = Options(
         level=Level.QUICK if quick else Level.DEEP if deep else Level.NORMAL,
         expect_key=expect_key,
@@ -181,7 +182,6 @@ def _tell(whole: Whole, proof: Path | None, wishes: Wishes) -> int:
     from sfexit.reports import findings
     from sfexit.reports import live as report
 
-    _refuse_inside(whole.offline, (wishes.html, wishes.csv, wishes.pdf))
     if wishes.html is not None:
         write(wishes.html, report.page(whole).encode())
     if wishes.csv is not None:
@@ -217,7 +217,6 @@ def _offline(
 
     with watching(quiet=quiet) as watch, stopping(lambda text: click.echo(text, err=True)) as stop:
         told = verify_offline(home, options, watch=watch, stop=stop)
-    _refuse_inside(told, (html, csv, pdf))
     if html is not None:
         write(html, report.page(told).encode())
     if csv is not None:
@@ -242,9 +241,15 @@ def exit_code(verdict: str) -> int:
     return _exit.UNKNOWN if verdict == Verdict.UNKNOWN else _exit.NOT_SAFE
 
 
-def _refuse_inside(told: Offline, files: tuple[Path | None, ...]) -> None:
-    bag = told.bag.resolve()
-    for path in files:
+def _files(home: Path, html: Path | None, csv: Path | None, pdf: Path | None) -> None:
+    """Refuse files that could not be written, before anything is looked at."""
+    from sfexit.reports.findings import pdf_ready
+    from sfexit.verify.bag import find_target
+
+    if pdf is not None:
+        pdf_ready()
+    bag = find_target(home).bag.resolve()
+    for path in (html, csv, pdf):
         if path is not None and bag in path.resolve().parents:
             raise UsageProblem(f"{path} lies inside the archive, which is never written to.")
 

@@ -204,16 +204,23 @@ def _findings(some: Sequence[Finding]) -> str:
     return html.table(heads, rows) + more
 
 
-def pdf(title: str, facts: Iterable[tuple[str, str]], told: Judgement) -> bytes:
-    """The report on paper. Raises UsageProblem where the library for it is not installed."""
+def pdf_ready() -> None:
+    """Raises UsageProblem where the library for PDFs is not installed."""
     try:
-        from fpdf import FPDF
-        from fpdf.enums import XPos, YPos
+        import fpdf  # noqa: F401
     except ImportError:
         raise UsageProblem(
             "a PDF needs one more package: pip install 'sfexit[pdf]' (the HTML report prints as "
             "well)"
         ) from None
+
+
+def pdf(title: str, facts: Iterable[tuple[str, str]], told: Judgement) -> bytes:
+    """The report on paper. Raises UsageProblem where the library for it is not installed."""
+    pdf_ready()
+    from fpdf import FPDF
+    from fpdf.enums import XPos, YPos
+
     paper = FPDF(format="A4")
     paper.set_title(_latin(title))
     paper.add_page()

@@ -13,11 +13,36 @@ from typing import TYPE_CHECKING
 from sfexit.errors import Transient, UsageProblem
 
 if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
     from requests import PreparedRequest
 
 SUFFIX = ".tsr"
 _SECONDS = 30
 _LIMIT = 1 << 20
+
+
+def ready(url: str, roots: Path) -> None:
+    """Whether `time_stamp` could ask that authority; nobody is asked yet. Raises UsageProblem."""
+    try:
+        import rfc3161_client  # noqa: F401
+    except ImportError:
+        raise UsageProblem(
+            "a time stamp needs one more package: pip install 'sfexit[timestamp]'"
+        ) from None
+    if not url.startswith(("https://", "http://")):
+        raise UsageProblem(f"{url} is no address of a time stamp authority")
+    _roots(roots)
+
+
+def _roots(path: Path) -> list[Certificate]:
+    from cryptography.x509 import load_pem_x509_certificates
+
+    try:
+        return load_pem_x509_certificates(path.read_bytes())
+    except OSError as error:
+        raise UsageProblem(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageProblem(f"{path} holds no certificates in PEM form") from error
 
 
 def time_stamp(
@@ -29,25 +54,12 @@ def time_stamp(
     Raises UsageProblem when the extra, the address or the certificates are missing; Transient when
     the authority does not answer, or its answer does not hold.
     """
-    try:
-        from rfc3161_client import TimestampRequestBuilder, VerifierBuilder
-        from rfc3161_client import decode_timestamp_response as decode
-        from rfc3161_client.errors import VerificationError
-    except ImportError:
-        raise UsageProblem(
-            "a time stamp needs one more package: pip install 'sfexit[timestamp]'"
-        ) from None
+    ready(url, roots)
     import requests
-    from cryptography.x509 import load_pem_x509_certificates
+    from rfc3161_client import TimestampRequestBuilder, VerifierBuilder
+    from rfc3161_client import decode_timestamp_response as decode
+    from rfc3161_client.errors import VerificationError
 
-    if not url.startswith(("https://", "http://")):
-        raise UsageProblem(f"{url} is no address of a time stamp authority")
-    try:
-        certificates = load_pem_x509_certificates(roots.read_bytes())
-    except OSError as error:
-        raise UsageProblem(f"{roots} cannot be read: {error.strerror}") from error
-    except ValueError as error:
-        raise UsageProblem(f"{roots} holds no certificates in PEM form") from error
     request = TimestampRequestBuilder().data(message).nonce(nonce=True).cert_request(
         cert_request=True
     ).build()  # fmt: skip
@@ -73,7 +85,7 @@ def time_stamp(
     if answer.status_code != 200 or len(body) > _LIMIT:
         raise Transient(f"the time stamp authority at {url} answered {answer.status_code}")
     verifier = VerifierBuilder.from_request(request)
-    for one in certificates:
+    for one in _roots(roots):
         verifier = verifier.add_root_certificate(one)
     try:
         told = decode(body)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import stamp_authority
 
 from sfexit.commands.main import run
 from sfexit.simulated_org import FaultPlan, serve
@@ -134,3 +137,83 @@ def test_without_the_key_there_is_an_answer_and_no_certificate(
     assert "No certificate was made" in told.err
     assert not (tmp_path / "somebody-else").exists()
     assert not (home / "proofs").exists()
+
+
+def test_the_pdf_lies_beside_the_certificate(
+    sfexit: Callable[..., Ran], home: Path, tmp_path: Path, company: Company
+) -> None:
+    sfexit("export", home, "-q")
+    assert sfexit("verify-backup", home, "--pdf", tmp_path / "r.pdf", "-q").code == 0
+    [proof] = (home / "proofs").glob("*/*")
+    assert (tmp_path / "r.pdf").read_bytes()[:5] == b"%PDF-"
+    assert (proof / "report.pdf").read_bytes()[:5] == b"%PDF-"
+
+
+@pytest.mark.parametrize("missing", ["fpdf", "rfc3161_client"])
+def test_a_package_that_is_missing_is_told_before_the_org_is_asked(
+    missing: str, sfexit: Callable[..., Ran], home: Path, tmp_path: Path, company: Company,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    sfexit("export", home, "-q")
+    monkeypatch.setitem(sys.modules, missing, None)
+    (home / "sfexit.toml").write_text(
+        '[proof]\ntime_stamp = "http://127.0.0.1:9/"\ntime_stamp_roots = "roots.pem"\n'
+    )
+    asked = len(company.server.requests)
+    told = sfexit("verify-backup", home, *(["--pdf", tmp_path / "r"] if missing == "fpdf" else []))
+    assert told.code == 2 and "one more package" in told.sentence
+    assert len(company.server.requests) == asked
+
+
+def test_a_report_inside_the_archive_is_refused_before_anything_is_looked_at(
+    sfexit: Callable[..., Ran], home: Path, company: Company
+) -> None:
+    sfexit("export", home, "-q")
+    asked = len(company.server.requests)
+    told = sfexit("verify-backup", home, "--html", home / "bags/0001/data/r.html")
+    assert told.code == 2 and "never written to" in told.sentence
+    assert len(company.server.requests) == asked
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")
+def test_certificates_are_stamped_by_the_authority_that_is_set_and_by_nobody_else(
+    sfexit: Callable[..., Ran], home: Path, tmp_path: Path, company: Company
+) -> None:
+    pytest.importorskip("rfc3161_client")
+    (tmp_path / "tsa").mkdir()
+    authority = stamp_authority.make(tmp_path / "tsa")
+    server, seen = stamp_authority.start(authority)
+    sfexit("export", home, "-q")
+
+    def proofs() -> list[Path]:
+        return sorted((home / "proofs").glob("*/*"))
+
+    assert sfexit("verify-backup", home, "-q").code == 0
+    assert not seen and not list(proofs()[0].glob("*.tsr"))
+
+    def name(url: str) -> None:
+        (home / "sfexit.toml").write_text(
+            f'[proof]\ntime_stamp = "{url}"\ntime_stamp_roots = "{authority / "root.pem"}"\n'
+        )
+
+    name(f"http://127.0.0.1:{server.server_port}/")
+    assert sfexit("verify-backup", home, "-q").code == 0
+    server.shutdown()
+    server.server_close()
+    [headers] = seen
+    assert "Authorization" not in headers and company.org.access_token not in str(headers)
+    assert company.org.access_token.encode() not in (authority / "asked.tsq").read_bytes()
+    proof = proofs()[1]
+    line = (
+        f"ts -verify -data certificate.json -in certificate.json.tsr -CAfile {authority}/root.pem"
+    )
+    assert b"OK" in stamp_authority.openssl(proof, line)
+    assert standing_certificate(home).certificate.verdict is Verdict.SAFE
+
+    told = sfexit("verify-backup", home)  # nobody answers there any more
+    assert told.code == 0
+    assert "The certificate has no time stamp: the time stamp authority at" in told.err
+    assert not list(proofs()[2].glob("*.tsr"))
+
+    (home / "sfexit.toml").write_text('[proof]\ntime_stamp = "http://127.0.0.1:9/"\n')
+    assert "needs time_stamp_roots" in sfexit("verify-backup", home).sentence

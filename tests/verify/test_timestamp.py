@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import http.server
 import shutil
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from stamp_authority import CONFIG, Spoil, make, openssl, start
 
 from sfexit.errors import Transient, UsageProblem
 from sfexit.verify.timestamp import time_stamp
@@ -18,91 +17,28 @@ from sfexit.verify.timestamp import time_stamp
 pytest.importorskip("rfc3161_client")
 pytestmark = pytest.mark.skipif(not shutil.which("openssl"), reason="no openssl here")
 
-CONFIG = """
-[tsa]
-default_tsa = here
-[here]
-serial = serial
-crypto_device = builtin
-signer_digest = sha256
-default_policy = 1.2.3.4.1
-digests = sha256, sha384, sha512
-accuracy = secs:1
-tsa_name = yes
-ess_cert_id_chain = no
-ess_cert_id_alg = sha256
-[dn]
-[root]
-basicConstraints = critical,CA:TRUE
-keyUsage = critical,keyCertSign
-subjectKeyIdentifier = hash
-[signer]
-basicConstraints = CA:FALSE
-keyUsage = critical,digitalSignature
-extendedKeyUsage = critical,timeStamping
-subjectKeyIdentifier = hash
-authorityKeyIdentifier = keyid
-[req]
-distinguished_name = dn
-"""
-
-
-def openssl(folder: Path, line: str) -> bytes:
-    done = subprocess.run(["openssl", *line.split()], cwd=folder, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
 
 @pytest.fixture(scope="module")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tsa")
-    (folder / "tsa.cnf").write_text(CONFIG)
-    (folder / "serial").write_text("01\n")
-    new = "-newkey rsa:2048 -nodes -config tsa.cnf"
-    openssl(
-        folder,
-        f"req -x509 {new} -extensions root -subj /CN=Root -days 30 -keyout r.key -out root.pem",
-    )
-    openssl(folder, f"req {new} -subj /CN=Stamps -keyout s.key -out s.csr")
-    openssl(
-        folder,
-        "x509 -req -in s.csr -CA root.pem -CAkey r.key -CAcreateserial -days 30 "
-        "-extfile tsa.cnf -extensions signer -out s.pem",
-    )
-    return folder
-
-
-Spoil = Callable[[bytes], bytes]
+    return make(tmp_path_factory.mktemp("tsa"))
 
 
 @pytest.fixture
 def serve(authority: Path) -> Iterator[Callable[..., str]]:
-    servers = []
+    started = []
 
-    def start(spoil: Spoil = lambda answer: answer, status: int = 200) -> str:
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                asked = self.rfile.read(int(self.headers["Content-Length"]))
-                assert self.headers["Content-Type"] == "application/timestamp-query"
-                assert "Authorization" not in self.headers
-                (authority / "asked.tsq").write_bytes(asked)
-                line = "ts -reply -config tsa.cnf -queryfile asked.tsq -signer s.pem -inkey s.key"
-                answer = spoil(openssl(authority, line))
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: object) -> None: ...
-
-        server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        servers.append(server)
+    def begin(spoil: Spoil = lambda answer: answer, status: int = 200) -> str:
+        server, seen = start(authority, spoil, status)
+        started.append((server, seen))
         return f"http://127.0.0.1:{server.server_port}/"
 
-    yield start
-    for server in servers:
+    yield begin
+    for server, seen in started:
         server.shutdown()
         server.server_close()
+        for headers in seen:
+            assert headers["Content-Type"] == "application/timestamp-query"
+            assert "Authorization" not in headers and "Cookie" not in headers
 
 
 def test_a_stamp_that_openssl_checks(

@@ -127,7 +127,8 @@ class LiveRig:
                 progress=self.notes,
                 anew=anew,
                 refresh=refresh,
-                tuning=Tuning(bulk_from_rows=BULK_FROM, clock=self.time),
+                # Small as they are, objects are compared row by row by a refresh too.
+                tuning=Tuning(bulk_from_rows=BULK_FROM, scan_from_bytes=1, clock=self.time),
             )
         assert result.bag is not None
         self.bag = result.bag.path

@@ -12,7 +12,7 @@ from sfexit.verify.verdict import Verdict
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_a_healthy_org_is_safe_and_a_living_one_after_a_new_export(
+def test_a_healthy_org_is_safe_and_a_living_one_after_a_refresh(
     seed: int, fast_folder: Path
 ) -> None:
     rig = random_org(seed, fast_folder / "org")
@@ -32,7 +32,8 @@ def test_a_healthy_org_is_safe_and_a_living_one_after_a_new_export(
                 "row-missing", "row-stale", "value-differs"
             }  # fmt: skip
             assert {one.object for one in after.findings} >= set(touched)
-        rig.export(anew=True)
+        rig.export(refresh=True)
+        assert rig.bag.name == "0002"
         judged = rig.judge()
         assert judged.verdict is Verdict.SAFE, [one.key for one in judged.findings]
         assert judged.registered, "every org has objects that are by design no data"
