@@ -15,7 +15,6 @@ settings.register_profile(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
     derandomize=bool(os.environ.get("CI")),
-    database=None,
 )
 settings.load_profile("sfexit")
 
