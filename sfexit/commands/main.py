@@ -12,7 +12,7 @@ import click
 
 import sfexit
 from sfexit.commands import _exit
-from sfexit.errors import Interrupted, SfexitError
+from sfexit.errors import Interrupted, OrgRefused, SfexitError
 
 #: name → (module, one line for the list of commands)
 COMMANDS = {
@@ -130,6 +130,12 @@ def run(arguments: Sequence[str]) -> int:
     except (Interrupted, KeyboardInterrupt):
         _say("stopped as asked; progress is kept: run the same command again to go on")
         return _exit.INTERRUPTED
+    except OrgRefused as refused:
+        from sfexit.salesforce.refusals import cannot_go_on
+
+        told = cannot_go_on(refused, "what was done before is kept")
+        _say(told.message)
+        return _exit.code_of(told)
     except SfexitError as error:
         _say(error.message)
         return _exit.code_of(error)

@@ -19,7 +19,14 @@ from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import Journal
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
-from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble, SignInProblem, Transient
+from sfexit.errors import (
+    ArchiveProblem,
+    Blocked,
+    DiskTrouble,
+    OrgRefused,
+    SignInProblem,
+    Transient,
+)
 from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
 from sfexit.export.definitions import Definitions
@@ -41,6 +48,7 @@ from sfexit.export.tally import Tally
 from sfexit.preflight.sight import HELD
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import org as orgs
+from sfexit.salesforce import refusals
 from sfexit.salesforce.client import Client
 
 STREAMS = 8  # "keep big downloads at 8": the org allows 25 requests over 20 s, developer orgs 5
@@ -95,6 +103,8 @@ def export(
             f"{fault.message.rstrip('.')}. Nothing was changed: try again when the org can be "
             "reached"
         ) from fault
+    except OrgRefused as refused:
+        raise refusals.cannot_go_on(refused, "nothing was changed") from refused
     home.claim(root, identity.organization_id, disk)
     journal = None
     with home.locked(place, disk), ExitStack() as last:
@@ -139,6 +149,8 @@ def export(
                 last.callback(held.close)
                 means = replace(means, earlier=earlier)
             return _run(means, first, held, key, started, resumed=resumed, strict=strict)
+        except OrgRefused as refused:
+            raise refusals.cannot_go_on(refused, "progress is kept") from refused
         except DiskTrouble as trouble:
             raise closing.in_full(trouble, disk, place, journal) from trouble
         except Transient as fault:

@@ -21,6 +21,7 @@ from sfexit.errors import (
     SfexitError,
     SignInProblem,
     Transient,
+    UsageProblem,
 )
 from sfexit.redaction import printable, redact
 from sfexit.salesforce.soap import read_fault
@@ -272,6 +273,23 @@ def refusal(
             status, code or "URI_TOO_LONG", "the request is longer than the 16,384 bytes allowed"
         )
     return OrgRefused(status, code, reason)
+
+
+def cannot_go_on(refused: OrgRefused, kept: str) -> SfexitError:
+    """The error for a refusal of what a command cannot do without, with what to do about it.
+
+    `kept` says what became of the work so far: "nothing was changed".
+    """
+    said = f"{refused.code or f'HTTP {refused.status}'}: {refused.reason.rstrip('.')}"
+    if refused.status in (404, 410):
+        return UsageProblem(
+            f"The org does not know what it was asked for ({said}): name an API version that it "
+            f"has (--api-version), or none; {kept}"
+        )
+    return SignInProblem(
+        f"The org refused this user what the command cannot do without ({said}): give the user API "
+        f"Enabled and the permission that this text names, then run the same command again; {kept}"
+    )
 
 
 def _redirect(answer: Refused) -> SfexitError:
