@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from sfexit.archive.page import PageFacts, PageWriter
 from sfexit.errors import OrgRefused, OutcomeUnknown, Transient
-from sfexit.export import by_date, plan
+from sfexit.export import by_date, by_index, plan
 from sfexit.export.means import Means
 from sfexit.export.pages import page_place, record_page
 from sfexit.export.work import Reread, Work, insist_on_row, pages_there
@@ -61,6 +61,8 @@ class BulkRoad:
 
     def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
         """See `Road`."""
+        if work.rule is not None and work.rule.kind == "uncounted":
+            return by_index.halves(self._means.client, work, condition)
         return by_date.halves(self._means.client, work, condition)
 
     def _finished_job(self, work: Work, row: Any) -> bulk.Job:

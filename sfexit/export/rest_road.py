@@ -9,7 +9,7 @@ from typing import Any
 
 from sfexit.archive.page import PageFacts, PageWriter, csv_rows
 from sfexit.errors import OrgRefused
-from sfexit.export import by_date, plan, wide
+from sfexit.export import by_date, by_index, plan, wide
 from sfexit.export.means import Means
 from sfexit.export.pages import page_place, record_page
 from sfexit.export.rest_rows import RowShaper
@@ -72,6 +72,8 @@ class RestRoad:
 
     def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
         """See `Road`."""
+        if work.rule is not None and work.rule.kind == "uncounted":
+            return by_index.halves(self._means.client, work, condition)
         return by_date.halves(self._means.client, work, condition)
 
     # What another kind of query does in another way (the filtered road).
