@@ -70,7 +70,8 @@ def cost(rows: int, one: str) -> None:
     from sfexit.export.run import export
     from sfexit.salesforce.client import Client
     from sfexit.salesforce.login import credential_from_environment
-    from sfexit.verify.live.run import Options, live
+    from sfexit.verify.live.results import Options
+    from sfexit.verify.live.run import live
 
     folder = Path(tempfile.mkdtemp(prefix="sfexit-bench-"))
     process = subprocess.Popen(

@@ -61,7 +61,7 @@ def verify_live(
     from sfexit.commands._terminal import progress
     from sfexit.commands._watching import watching
     from sfexit.verify import bag as bags
-    from sfexit.verify.live.run import Options as LiveOptions
+    from sfexit.verify.live.results import Options as LiveOptions
     from sfexit.verify.waivers import read_waivers
     from sfexit.verify.whole import diary_secret, verify
 
@@ -103,7 +103,8 @@ def verify_live(
 
         whole = look()
         proof = publish(whole, key, stamper, pdf=wishes.pdf is not None, say_no=say)
-        if wishes.repair and target.home is not None and (whole.differs or whole.altered):
+        failed = (*whole.altered, *whole.differs, *whole.reconfigured)
+        if wishes.repair and target.home is not None and any(failed):
             _repair(client, target.home, whole, settings, watch, stop, say)
             whole = look()
             proof = publish(whole, key, stamper, pdf=wishes.pdf is not None, say_no=say)
@@ -190,7 +191,9 @@ def _repair(
     from sfexit.export.plan import Selection
     from sfexit.export.run import export
 
-    what = ", ".join(dict.fromkeys((*whole.altered, *whole.differs)))
+    what = ", ".join(
+        filter(None, dict.fromkeys((*whole.altered, *whole.differs, *whole.reconfigured)))
+    )
     say(f"Repairing: the next archive is made, because of {what[:200]}")
     export(
         client,

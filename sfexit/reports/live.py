@@ -10,8 +10,8 @@ from sfexit.redaction import printable
 from sfexit.reports import findings, html
 from sfexit.reports.assess import size
 from sfexit.verify.codes import Severity
+from sfexit.verify.live.results import Live
 from sfexit.verify.live.rows import REFRESH
-from sfexit.verify.live.run import Live
 from sfexit.verify.verdict import Verdict
 from sfexit.verify.whole import Whole
 
@@ -85,6 +85,11 @@ def document(told: Whole, proof: Path | None) -> dict[str, Any]:
                 }
                 for one in live.bodies
             ],
+            "configuration": {
+                "components": live.configuration.population,
+                "compared": live.configuration.compared,
+                "files": live.configuration.files,
+            },
         }
     return found
 
@@ -122,6 +127,7 @@ def facts(told: Whole) -> list[tuple[str, str]]:
         bodies = sum(one.org for one in live.bodies)
         found.append(("Bodies", f"{bodies:,} in the org; {sum(b.by_md5 for b in live.bodies):,} "
                                 "compared by the org's MD5"))  # fmt: skip
+    found.append(("Setup", live.configuration.words))
     if live.weekly is not None:
         found.append(("Weekly", live.weekly.words))
     if live.freeze is not None:

@@ -117,6 +117,8 @@ _TABLE = (
          _EXPORT),
     Code("body-left-out", _D, _L, 1, True, "a body of the org is not in the archive", _EXPORT),
     Code("body-differs", _D, _L, 1, True, "a body in the org is not that in the archive", _EXPORT),
+    Code("metadata-differs", _D, _L, 2, True,
+         "the org's configuration is not that in the archive", _EXPORT),
     Code("org-other", _D, _L, 1, False, "the archive is of another org", "name the right org"),
     Code("weekly-differs", _D, _L, 2, True, "Salesforce's own export has something else",
          _EXPORT),

@@ -21,7 +21,7 @@ from sfexit.verify import bag as bags
 from sfexit.verify.certificate import Certificate, Witnessed, last_digest
 from sfexit.verify.finding import Finding, not_made
 from sfexit.verify.live import run as live_run
-from sfexit.verify.live.run import Live
+from sfexit.verify.live.results import Live, Options
 from sfexit.verify.offline import CHECKS, Offline, Watch, verify_offline
 from sfexit.verify.offline import Options as OfflineOptions
 from sfexit.verify.verdict import Judgement, Verdict, Waiver, judge
@@ -46,6 +46,12 @@ class Whole:
         return () if self.live is None else self.live.stale_objects
 
     @property
+    def reconfigured(self) -> tuple[str, ...]:
+        """Components of the org's configuration that are others in the org."""
+        codes = {"metadata-differs"}
+        return tuple(one.object for one in self.judgement.findings if one.code in codes)
+
+    @property
     def altered(self) -> tuple[str, ...]:
         """Objects with findings that comparing ids and time stamps does not show."""
         codes = {"value-differs", "field-left-out", "rows-wrong", "id-malformed"}
@@ -62,7 +68,7 @@ def verify(
     client: Client,
     place: Path,
     offline_options: OfflineOptions | None = None,
-    live_options: live_run.Options | None = None,
+    live_options: Options | None = None,
     *,
     waivers: Iterable[Waiver] = (),
     watch: Watch | None = None,

@@ -23,7 +23,8 @@ from sfexit.simulated_org import FaultPlan, SimulatedOrg, serve
 from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.schema import SObject, make
 from sfexit.simulated_org.visibility import SimulatedUser
-from sfexit.verify.live.run import REQUIRED, Live, Options, live
+from sfexit.verify.live.results import Live, Options
+from sfexit.verify.live.run import REQUIRED, live
 from sfexit.verify.verdict import Judgement, judge
 
 Row = dict[str, str]

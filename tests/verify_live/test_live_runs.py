@@ -18,7 +18,8 @@ from sfexit.errors import Blocked, Interrupted, Paused, QuotaSpent, UsageProblem
 from sfexit.simulated_org.schema import SObject, make
 from sfexit.simulated_org.visibility import SimulatedUser, clerk
 from sfexit.verify.live import asking, living
-from sfexit.verify.live.run import Options, live
+from sfexit.verify.live.results import Options
+from sfexit.verify.live.run import live
 from sfexit.verify.verdict import Judgement, Verdict
 
 Made = Callable[..., LiveRig]

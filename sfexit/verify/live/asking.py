@@ -138,6 +138,10 @@ class Cost:
     calls: int
     bytes: int
 
+    def with_more(self, calls: int, size: int) -> Cost:
+        """The same and so much more."""
+        return Cost(self.calls + calls, self.bytes + size)
+
 
 #: Bytes on the wire for one row of ids and stamps, packed: measured, rounded up (docs/scale.md).
 _BYTES_A_ROW = 16

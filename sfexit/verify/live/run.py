@@ -5,14 +5,12 @@ from __future__ import annotations
 import random
 import threading
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from sfexit.errors import (
     ArchiveProblem,
@@ -29,89 +27,35 @@ from sfexit.verify.codes import Severity
 from sfexit.verify.finding import Finding, not_made
 from sfexit.verify.live import (
     asking,
+    configuration,
     coverage,
     files,
     freeze,
     rows,
     schema,
+    sight,
     values,
     weekly,
 )
 from sfexit.verify.live.archived import Archived, Bag
 from sfexit.verify.live.confidence import Statement
 from sfexit.verify.live.diary import Diary
+from sfexit.verify.live.drawing import cut, drawn, groups
 from sfexit.verify.live.objects import Outcome, Worker
+from sfexit.verify.live.results import Live, Options
 from sfexit.verify.live.wire import Wire
 from sfexit.verify.verdict import Check, RegisterEntry, Result
 
 ORG = "organization"
 #: The checks without which no verdict is SAFE.
 REQUIRED = (ORG, coverage.OBJECTS, coverage.FIELDS, coverage.SIGHT, rows.CHECK, values.CHECK,
-            files.CHECK)  # fmt: skip
+            files.CHECK, configuration.CHECK)  # fmt: skip
 AT_ONCE = 4  # objects, or groups of small ones, under way
 HOLDS_QUIET = timedelta(days=7)  # nobody signed in, nothing changed
 HOLDS = timedelta(hours=24)
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-@dataclass(frozen=True)
-class Options:
-    """What the admin wants. `sample`: rows drawn by chance over the whole archive.
-
-    `full_values`: objects of which every value is compared. `deep`: read every body again that
-    has no checksum, instead of `bodies` per field. `weekly`: the folder of Data Export ZIPs.
-    `secret`: what only the owner of the signing key can know; None: begin from the start.
-    """
-
-    sample: int = 1_000
-    full_values: frozenset[str] = frozenset()
-    deep: bool = False
-    bodies: int = 20
-    weekly: Path | None = None
-    secret: bytes | None = None
-
-
-@dataclass(frozen=True)
-class Live:
-    """What live verification came to: to be judged together with the offline checks.
-
-    Moments are UTC, by the org's clock where it told one. `snapshot_…`: when the archive's records
-    were read. `permissions`: names in Setup of those that show all data and that the user holds.
-    `wire_bytes`: bodies as packed as they came.
-    """
-
-    root_digest: str
-    organization_id: str
-    user_id: str
-    username: str
-    api_version: str
-    began: datetime
-    ended: datetime
-    holds_until: datetime
-    snapshot_started: datetime
-    snapshot_finished: datetime
-    permissions: tuple[str, ...]
-    checks: tuple[Check, ...]
-    findings: tuple[Finding, ...]
-    register: tuple[RegisterEntry, ...]
-    statement: Statement
-    compared: tuple[rows.Compared, ...]
-    reread: tuple[values.Reread, ...]
-    bodies: tuple[files.Bodies, ...]
-    freeze: freeze.Freeze | None
-    weekly: weekly.Weekly | None
-    expected: asking.Cost
-    calls: int
-    wire_bytes: int
-    seconds: float
-    taken_over: int = 0  # objects that an earlier, stopped run had done
-
-    @property
-    def stale_objects(self) -> tuple[str, ...]:
-        """Objects that a refresh would bring up to date."""
-        return tuple(one.object for one in self.compared if one.asked and not one.equal)
 
 
 def live(
@@ -177,9 +121,11 @@ class _Run:
         seen = coverage.objects(ledger, named, metadata_here=self._metadata_here())
         self._note(coverage.OBJECTS, seen.findings, f"{seen.looked_at:,} objects of the org")
         todo = [ledger[name] for name in seen.to_compare]
+        planned = self._configuration_plan()
         expected = asking.cost(
             todo, named=seen.looked_at, sample=self._options.sample, bodies=self._options.bodies
         )
+        expected = expected.with_more(planned.calls, planned.bytes)
         self._tell_cost(expected, todo)
         shapes, undescribed = self._shapes(todo)
         looked = self._fields(ledger, shapes, undescribed)
@@ -195,6 +141,7 @@ class _Run:
             outcomes, statement = self._rows(todo, shapes, undescribed, diary)
             self._progress.phase("Comparing bodies")
             bodies = self._bodies(shapes, ledger)
+            configured = self._configuration(planned, ledger)
             found_weekly = self._weekly(outcomes)
             diary.forget()
         changed = sum(one.rows.missing + one.rows.stale + one.rows.extra for one in outcomes)
@@ -221,6 +168,7 @@ class _Run:
             compared=tuple(one.rows for one in outcomes),
             reread=tuple(one.values for one in outcomes if one.values is not None),
             bodies=tuple(bodies),
+            configuration=configured,
             freeze=quiet,
             weekly=found_weekly,
             expected=expected,
@@ -291,7 +239,7 @@ class _Run:
         refused: dict[str, str] = {}
         names = [one.name for one in todo]
         for shapes, wrong in self._side_by_side(
-            lambda part: schema.shapes(self._wire, part), _cut(names, 25)
+            lambda part: schema.shapes(self._wire, part), cut(names, 25)
         ):
             found.update(shapes)
             refused.update(wrong)
@@ -307,7 +255,7 @@ class _Run:
         defined: dict[str, set[str]] = {}
         unread: dict[str, str] = {}
         for got, wrong in self._side_by_side(
-            lambda part: schema.defined_fields(self._wire, part), _cut(names, 5)
+            lambda part: schema.defined_fields(self._wire, part), cut(names, 5)
         ):
             defined.update(got)
             unread.update(wrong)
@@ -315,36 +263,11 @@ class _Run:
 
     def _eyes(self, shapes: Mapping[str, schema.Shape]) -> tuple[str, ...]:
         """Check what the user may see; the needed permissions that the user holds."""
-        masked = any(
-            one.type == "encryptedstring"
-            for shape in shapes.values()
-            for one in shape.fields.values()
-        )
-        held: dict[str, Any] = {}
-        unread = ""
-        columns = [column for column, _, _ in coverage.NEEDED]
-        soql = f"SELECT {','.join(columns)} FROM UserPermissionAccess"  # noqa: S608
-        reply = self._wire.try_get(self._wire.address(soql, everything=False))
-        if reply.ok and reply.rows:
-            held = reply.rows[0]
-        elif reply.code == "INVALID_FIELD":
-            alone = self._wire.many(
-                [
-                    self._wire.address(f"SELECT {one} FROM UserPermissionAccess", everything=False)  # noqa: S608
-                    for one in columns
-                ]
-            )
-            for column, answer in zip(columns, alone, strict=True):
-                held.update(answer.rows[0] if answer.ok and answer.rows else {})
-                if not answer.ok and answer.code == "INVALID_FIELD":
-                    held.pop(column, None)
-        else:
-            unread = reply.refusal or "UserPermissionAccess has no row"
         with_rows = [name for name in shapes if self._bag.objects[name].rows]
-        found = coverage.eyes(held, unread, with_rows, masked=masked)
+        found, held = sight.look(self._wire, shapes, with_rows)
         found += coverage.exporting_eyes(self._bag.sight())
-        self._note(coverage.SIGHT, found, f"{len(columns)} permissions")
-        return tuple(label for column, label, _ in coverage.NEEDED if held.get(column) is True)
+        self._note(coverage.SIGHT, found, f"{len(coverage.NEEDED)} permissions")
+        return held
 
     # ---- records and values ----------------------------------------------------------------------
 
@@ -361,7 +284,7 @@ class _Run:
             self._bag,
             self._work,
             shapes,
-            ordinals=_drawn(todo, self._options.sample, diary.seed),
+            ordinals=drawn(todo, self._options.sample, diary.seed),
             full=self._options.full_values,
         )
         outcomes: dict[str, Outcome] = {}
@@ -372,7 +295,7 @@ class _Run:
             elif (told := diary.known(one.name)) is not None:
                 outcomes[one.name] = Outcome.from_json(told)
         left = [one for one in todo if one.name not in outcomes]
-        for done in self._side_by_side(worker.run, _groups(left)):
+        for done in self._side_by_side(worker.run, groups(left)):
             for outcome in done:
                 name = outcome.rows.object
                 outcomes[name] = outcome
@@ -429,6 +352,28 @@ class _Run:
         self._note(files.CHECK, [f for one in found for f in one.findings], told)
         return found
 
+    def _configuration_plan(self) -> configuration.Plan:
+        """Which components are to be retrieved again."""
+        try:
+            return configuration.plan(
+                self._bag, sample=self._options.components, deep=self._options.deep,
+                chance=random.Random(),
+            )  # fmt: skip
+        except ArchiveProblem as problem:
+            found = Finding("evidence-wrong", configuration.CHECK, path=configuration.INDEX,
+                            found=problem.message)  # fmt: skip
+            self._findings.append(found)
+            return configuration.Plan()
+
+    def _configuration(
+        self, planned: configuration.Plan, ledger: Mapping[str, Archived]
+    ) -> configuration.Configuration:
+        self._progress.phase("Comparing the configuration")
+        started = min((one.started for one in ledger.values() if one.started), default="")
+        found = configuration.compare(self._wire, self._bag, planned, started)
+        self._note(configuration.CHECK, found.findings, found.words)
+        return found
+
     def _weekly(self, outcomes: Sequence[Outcome]) -> weekly.Weekly | None:
         if self._options.weekly is None:
             return None
@@ -443,7 +388,7 @@ class _Run:
     def _there(self, name: str, ids: Sequence[str]) -> frozenset[str] | None:
         """Which of these records the org still has; None when it does not say."""
         got: set[str] = set()
-        for part in _cut(ids, 150):
+        for part in cut(ids, 150):
             quoted = ",".join(f"'{one}'" for one in part)
             try:
                 for page in self._wire.pages(asking.soql(name, ["Id"], f"Id IN ({quoted})")):
@@ -488,32 +433,3 @@ def _moment(text: str, otherwise: datetime) -> datetime:
         return datetime.fromisoformat(text).astimezone(UTC)
     except ValueError:
         return otherwise
-
-
-def _cut(values_: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    for at in range(0, len(values_), size):
-        yield values_[at : at + size]
-
-
-def _groups(todo: Sequence[Archived]) -> list[tuple[Archived, ...]]:
-    """Large objects alone, largest first; small ones five together, as one call takes them."""
-    large = sorted((one for one in todo if one.rows > asking.SMALL_ROWS), key=lambda one: -one.rows)
-    small = [one for one in todo if one.rows <= asking.SMALL_ROWS]
-    return [(one,) for one in large] + [tuple(part) for part in _cut(small, 5)]
-
-
-def _drawn(todo: Sequence[Archived], sample: int, seed: int) -> dict[str, tuple[int, ...]]:
-    """Which rows of which object chance chose: every row of the archive is as likely."""
-    eligible = sorted((one.name, one.rows) for one in todo if one.rows and "Id" in one.columns)
-    total = sum(rows_ for _, rows_ in eligible)
-    if total <= sample:
-        return {name: tuple(range(rows_)) for name, rows_ in eligible}
-    numbers = sorted(random.Random(seed).sample(range(total), sample))
-    found: dict[str, tuple[int, ...]] = {}
-    start = 0
-    for name, rows_ in eligible:
-        low, high = bisect_left(numbers, start), bisect_left(numbers, start + rows_)
-        if high > low:
-            found[name] = tuple(number - start for number in numbers[low:high])
-        start += rows_
-    return found

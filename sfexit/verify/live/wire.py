@@ -76,7 +76,7 @@ class Wire:
 
     def __init__(self, client: Client, *, clock: Any = None) -> None:
         self.client = client
-        self._clock = clock or client._clock
+        self.clock = clock or client._clock
 
     # ---- one question ------------------------------------------------------------------------
 
@@ -188,7 +188,7 @@ class Wire:
 
     def _wait(self, path: str) -> int | None:
         """Rows that the job processed, once it is complete."""
-        wait, since, last = _FIRST_WAIT, self._clock(), None
+        wait, since, last = _FIRST_WAIT, self.clock(), None
         while True:
             told = self.get(path)
             state = str(told.get("state")) if isinstance(told, dict) else ""
@@ -199,8 +199,8 @@ class Wire:
                 raise OrgRefused(200, "JOB_FAILED", why)
             moved = (state, told.get("numberRecordsProcessed") if isinstance(told, dict) else None)
             if moved != last:
-                last, since = moved, self._clock()
-            elif self._clock() - since > _STUCK_AFTER:
+                last, since = moved, self.clock()
+            elif self.clock() - since > _STUCK_AFTER:
                 raise OrgRefused(200, "JOB_STUCK", "the query job has not moved for four hours")
             self.client.pause(wait)
             wait = min(wait * 2, _LONGEST_WAIT)
