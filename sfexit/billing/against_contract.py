@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -36,7 +37,8 @@ def checked(
 ) -> Iterator[Finding]:
     """The findings about one statement."""
     last = cutoff(one, contract, ended)
-    if one.currency and one.currency != contract.currency:
+    apart = [products.separate(line.product, contract.separate) for line in one.all_lines]
+    if one.currency and one.currency != contract.currency and not (apart and all(apart)):
         total = sum((line.amount for line in one.all_lines), Decimal(0))
         yield finding(
             "BILL11",
@@ -57,6 +59,20 @@ def checked(
             f"names contract {one.contract_no}; your file names {contract.number}",
             f"it names contract {one.contract_no}, ours is {contract.number}; please tell which "
             "contract it belongs to.",
+        )
+    if _foreign_order(one, contract):
+        yield finding(
+            "BILL21",
+            one,
+            None,
+            # What lies behind the end is told by its own rule.
+            sum(
+                (x.amount for x in one.lines if not x.service_end or x.service_end <= last),
+                Decimal(0),
+            ),
+            f"names order {one.order_no[:60]}; your file names {', '.join(contract.orders)}",
+            f"it names order {one.order_no[:60]}, which we did not sign; please send the signed "
+            "order form, or cancel the order and the invoice.",
         )
     named: set[int] = set()
     for number, line in enumerate(one.lines):
@@ -83,6 +99,14 @@ def checked(
         )
 
 
+def _foreign_order(one: Statement, contract: Contract) -> bool:
+    """Whether a bill names orders, none of which the contract file has."""
+    if not one.order_no or not contract.orders:
+        return False
+    told = re.findall(r"[A-Za-z0-9][A-Za-z0-9._-]*\d[A-Za-z0-9._-]*", one.order_no)
+    return bool(told) and not any(_same_number(number, contract) for number in told)
+
+
 def _same_number(told: str, contract: Contract) -> bool:
     numbers = {contract.number, *contract.orders}
     return folded(told).lstrip("0") in {folded(one).lstrip("0") for one in numbers}
@@ -105,6 +129,8 @@ def _special(
                 f"{law.title} none may be asked for from {law.charges_end} on. Please cancel it.",
             )
     elif labels.says(line.product, "fee"):
+        if line.net is None and line.tax is None:
+            return  # a list that tells no tax: its amounts cannot be held against a net one
         agreed = fee_by_contract(contract, ended or one.issue_date)
         if agreed is None or abs(agreed - line.amount) > cent(one.currency):
             shown = (
@@ -140,7 +166,8 @@ def _ordinary(one: Statement, line: Line, contract: Contract, last: date) -> Ite
     if products.separate(line.product, contract.separate):
         return
     lines = products.meant(line.product, contract)
-    if contract.lines and not lines and line.product:
+    about = (line.quantity, line.unit_price, line.service_start)
+    if contract.lines and not lines and line.product and any(one is not None for one in about):
         yield finding(
             "BILL16",
             one,
@@ -156,7 +183,8 @@ def _ordinary(one: Statement, line: Line, contract: Contract, last: date) -> Ite
             and start > last
             and (
                 inclusive_days(start, line.service_end) >= _RENEWAL_DAYS
-                or labels.says(line.product, "renewal")
+                or labels.says(f"{line.product} {one.order_no}", "renewal")
+                or _foreign_order(one, contract)
             )
         ):
             yield finding(

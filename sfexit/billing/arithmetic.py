@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
@@ -72,6 +73,18 @@ def adds_up(one: Statement) -> Iterator[Finding]:
                 "please correct the invoice.",
             )
             return
+    if one.net is not None and one.tax is not None and one.tax_rate is not None:
+        right = rounded(one.net * one.tax_rate / 100, one.currency)
+        if abs(right - one.tax) > unit * 2:
+            yield finding(
+                "BILL12",
+                one,
+                None,
+                abs(right - one.tax),
+                f"{one.tax_rate} % of {one.net} are {right}, not {one.tax}",
+                f"{one.tax_rate} % tax on {one.net} {one.currency} are {right}, but {one.tax} is "
+                "asked for; please correct the invoice.",
+            )
     if one.net is not None and one.tax is not None and one.gross is not None:
         off = one.gross - one.net - one.tax
         if abs(off) > unit:
@@ -123,21 +136,29 @@ def _price(one: Statement, line: Line) -> Iterator[Finding]:
 
 
 def tax_rates(statements: Sequence[Statement]) -> Iterator[Finding]:
-    """BILL13: a line taxed at another rate than most lines of the same currency."""
-    rated: dict[str, list[tuple[Statement, Line, Decimal]]] = defaultdict(list)
+    """BILL13: a line taxed at another rate than most lines of its bill, or than the same product on
+    most bills. Companies of a vendor in two countries tax differently, and rightly so."""
+    rated: dict[tuple[str, str], list[tuple[Statement, Line, Decimal]]] = defaultdict(list)
     for one in statements:
         for line in one.lines:
             if line.net and line.tax is not None:
-                rated[one.currency].append((one, line, line.tax / line.net))
+                told = one, line, line.tax / line.net
+                rated[one.currency, one.invoice_no].append(told)
+                rated[one.currency, f" {folded(line.product)}"].append(told)
+    named: set[int] = set()
     for lines in rated.values():
         usual, count = Counter(round(rate, 3) for _, _, rate in lines).most_common(1)[0]
         if count < 2 or count * 2 <= len(lines):
             continue  # no rate is usual enough to call another one strange
         for one, line, rate in lines:
             right = (line.net or Decimal(0)) * usual
-            if abs(rate - usual) > Decimal("0.004") and abs((line.tax or 0) - right) > Decimal(
-                "0.05"
+            off = abs((line.tax or Decimal(0)) - right)
+            if (
+                abs(rate - usual) > Decimal("0.004")
+                and off > Decimal("0.05")
+                and id(line) not in named
             ):
+                named.add(id(line))
                 yield finding(
                     "BILL13",
                     one,
@@ -157,19 +178,22 @@ def twice(statements: Sequence[Statement]) -> tuple[list[Statement], list[Findin
     kept: list[Statement] = []
     found: list[Finding] = []
     notes: list[str] = []
-    first: dict[tuple[str, str], Statement] = {}
-    for one in statements:
+    first: dict[tuple[str, str], int] = {}  # where in `kept`
+    for one in sorted(statements, key=_bare):  # the document before the list that names it
         key = one.kind, folded(one.invoice_no)
-        before = first.get(key)
-        if before is None:
-            first[key] = one
+        if key not in first:
+            first[key] = len(kept)
             kept.append(one)
             continue
+        before = kept[first[key]]
         alike = before.issue_date == one.issue_date and _total(before) == _total(one)
-        if alike and _ending(before) != _ending(one):
+        lists = before.source != one.source and (_bare(before) or _bare(one))
+        if alike and (lists or _ending(before) != _ending(one)):
             notes.append(
                 f"{one.invoice_no} is in {before.source} and in {one.source}: counted once"
             )
+            if one.listed and one.open_amount is not None:  # the list knows what is open since
+                kept[first[key]] = replace(before, open_amount=one.open_amount, listed=True)
             continue
         if not alike:
             kept.append(one)
@@ -211,13 +235,57 @@ def twice(statements: Sequence[Statement]) -> tuple[list[Statement], list[Findin
                     )
                 )
             else:
+                found += _overlapping(one, line, billed.values())
                 billed[service] = one, line
                 inside.add(service)
     return kept, found, notes
 
 
+def _bare(one: Statement) -> bool:
+    """Whether a list told it in one amount, without what was delivered when."""
+    return one.listed and not any(
+        line.quantity or line.unit_price or line.service_start for line in one.all_lines
+    )
+
+
+def _overlapping(
+    one: Statement, line: Line, before: Iterable[tuple[Statement, Line]]
+) -> Iterator[Finding]:
+    """BILL06 for a part of a period: the same pieces at the same price, on another invoice."""
+    assert line.service_start is not None and line.service_end is not None
+    for other, billed in before:
+        assert billed.service_start is not None and billed.service_end is not None
+        start = max(line.service_start, billed.service_start)
+        end = min(line.service_end, billed.service_end)
+        if (
+            start > end
+            or folded(other.invoice_no) == folded(one.invoice_no)
+            or other.currency != one.currency
+            or folded(billed.product) != folded(line.product)
+            or (billed.quantity, billed.unit_price) != (line.quantity, line.unit_price)
+            or line.quantity is None
+            or line.unit_price is None
+        ):
+            continue
+        share = months_between(start, end) / months_between(line.service_start, line.service_end)
+        amount = rounded(line.amount * share, one.currency)
+        yield finding(
+            "BILL06",
+            one,
+            line,
+            amount,
+            f"{start} to {end} is on {other.invoice_no} too",
+            f"{line.product} for {start} to {end} was already billed with {other.invoice_no}; "
+            f"please credit {amount} {one.currency}.",
+        )
+        return
+
+
 def overdue(one: Statement, today: date) -> Iterator[Finding]:
-    """BILL14."""
+    """BILL14. What an invoice shows as open was open on the day of its issue; only a list of
+    documents, or an invoice issued anew after it was due, tells that it still is."""
+    if one.due_date is not None and not one.listed and one.issue_date <= one.due_date:
+        return
     if not one.open_amount or one.open_amount <= 0 or one.due_date is None or one.due_date >= today:
         return
     late = (today - one.due_date).days

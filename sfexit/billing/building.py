@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 
@@ -27,6 +27,7 @@ class Draft:
     head: dict[str, str] = field(default_factory=dict)
     rows: list[Mapping[str, str]] = field(default_factory=list)
     doubts: list[str] = field(default_factory=list)
+    listed: bool = False  # one document of a list
     lost: int = 0  # taken from the confidence already
 
     def doubt(self, why: str, weight: int) -> None:
@@ -74,10 +75,13 @@ class _Builder:
         net, tax, gross = (self._amount(head, name) for name in ("net", "tax", "gross"))
         if not lines and gross is None and net is None:
             raise self._unknown("no amount was found in it")
+        if net is not None and lines and all(one.net is None for one in lines):
+            lines = _as_net(lines, net)
         memo = bool(head.get("credit_no")) or labels.says(head.get("kind", ""), "credit")
         if memo:  # printed with or without a minus, a credit memo gives back
             lines = [_given_back(one) for one in lines]
-        if not lines:
+        bare = not lines
+        if bare:
             self._draft.doubt("it has no lines, only totals", _WEIGHTS["net"])
             whole = Line("", net=net, tax=tax, gross=gross)
             lines = [_given_back(whole) if memo else whole]
@@ -88,9 +92,10 @@ class _Builder:
         due = self._day(head, "due_date")
         if due is None and not memo:
             self._draft.doubt("no due date", _WEIGHTS["due_date"])
-        if any(not one.product for one in lines):
+        if not bare and any(not one.product for one in lines):
             self._draft.doubt("not every line names its product", _WEIGHTS["service"])
-        if any(one.service_start is None or one.service_end is None for one in lines) and not memo:
+        timeless = any(one.service_start is None or one.service_end is None for one in lines)
+        if timeless and not memo and not (bare and self._draft.listed):
             self._draft.doubt("not every line names its service period", _WEIGHTS["service"])
         return Statement(
             CREDIT_MEMO if memo else INVOICE,
@@ -108,15 +113,19 @@ class _Builder:
             _less(tax, memo),
             _less(gross, memo),
             self._draft.source,
+            head.get("order_no", ""),
+            self._amount(head, "tax_rate"),
+            self._draft.listed,
             max(0, 100 - self._draft.lost),
             tuple(self._draft.doubts),
         )
 
     def _line(self, row: Mapping[str, str]) -> Line:
         start, end = self._day(row, "service_start"), self._day(row, "service_end")
-        if row.get("period"):
+        period = row.get("period") or ("" if start or end else self._draft.head.get("period", ""))
+        if period:
             try:
-                start, end = written.two_days(row["period"], self._habits)
+                start, end = written.two_days(period, self._habits)
             except Ambiguous as error:
                 raise self._two_ways(error, "--dates dmy or --dates mdy") from error
             except Unreadable as error:
@@ -187,6 +196,13 @@ class _Builder:
             f"{self._draft.source} can be read in two ways: {error}, and nothing else in it "
             f"decides; say which with {option}"
         )
+
+
+def _as_net(lines: list[Line], net: Decimal) -> list[Line]:
+    """Lines whose column is called a total and adds up to the net total: they are net."""
+    if abs(sum((one.gross or Decimal(0) for one in lines), Decimal(0))) != abs(net):
+        return lines
+    return [replace(one, net=one.gross, gross=None) for one in lines]
 
 
 def _less(value: Decimal | None, memo: bool) -> Decimal | None:

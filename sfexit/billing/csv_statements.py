@@ -5,11 +5,13 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 from collections.abc import Sequence
 
 from sfexit.billing import labels
 from sfexit.billing.building import Draft
 from sfexit.billing.mapping import Mapping
+from sfexit.contract.currencies import CURRENCIES
 from sfexit.errors import UsageProblem
 
 _DELIMITERS = (";", ",", "\t", "|")
@@ -25,6 +27,7 @@ _OF_DOCUMENT = (
     "open_amount",
     "kind",
     "credited",
+    "order_no",
 )
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -42,6 +45,7 @@ def drafts(raw: bytes, source: str, mapping: Mapping) -> list[Draft]:
         raise UsageProblem(f"{source} is empty: download the statement again")
     text, guessed = _text(raw, source, mapping.encoding)
     rows, headings, start = _table(text, source, mapping)
+    currency = "" if "currency" in headings else _currency(rows[start - 1])
     if len(rows) <= start:
         raise UsageProblem(
             f"{source} has headings but no rows: is the period of the download right?"
@@ -54,7 +58,7 @@ def drafts(raw: bytes, source: str, mapping: Mapping) -> list[Draft]:
             for name, cell in zip(headings, row, strict=False)
             if name and cell.strip()
         }
-        if not cells or _adds_up(row, cells):
+        if not cells or _adds_up(row, cells) or labels.says(cells.get("kind", ""), "payment"):
             continue
         if len(row) > len(headings) and any(cell.strip() for cell in row[len(headings) :]):
             raise UsageProblem(
@@ -68,7 +72,9 @@ def drafts(raw: bytes, source: str, mapping: Mapping) -> list[Draft]:
             key = f"credit {key}"
         draft = found.get(key) if key else last
         if draft is None:
-            draft = found[key] = Draft(source, dict(mapping.fixed))
+            draft = found[key] = Draft(source, dict(mapping.fixed), listed=True)
+            if currency:
+                draft.head.setdefault("currency", currency)
             if guessed:
                 draft.doubt("its encoding was guessed (cp1252)", 5)
         last = draft
@@ -124,6 +130,11 @@ def _table(
                 best = score, rows, fields, number + 1
     assert best is not None
     _, rows, fields, start = best
+    if "product" in fields:  # a name and a description: the first one says what it is
+        first = fields.index("product")
+        fields = [
+            None if one == "product" and at != first else one for at, one in enumerate(fields)
+        ]
     names = [one for one in fields if one]
     double = sorted({one for one in names if names.count(one) > 1})
     if double:
@@ -141,6 +152,13 @@ def _table(
     return rows, fields, start
 
 
+def _currency(headings: Sequence[str]) -> str:
+    """The one currency that headings such as `Amount (EUR)` name."""
+    words = {word for cell in headings for word in re.findall(r"\b[A-Z]{3}\b", cell)}
+    codes = words & set(CURRENCIES)
+    return codes.pop() if len(codes) == 1 else ""
+
+
 def _fields(row: Sequence[str], mapping: Mapping) -> list[str | None]:
     if mapping.columns:
         return [mapping.columns.get(labels.folded(cell)) for cell in row]
@@ -150,7 +168,8 @@ def _fields(row: Sequence[str], mapping: Mapping) -> list[str | None]:
 def _adds_up(row: Sequence[str], cells: dict[str, str]) -> bool:
     """A row below the table that adds up what stands above."""
     first = next((cell for cell in row if cell.strip()), "")
-    return "issue_date" not in cells and labels.begins_with(first, "sums")
+    number = cells.get("invoice_no", "")  # "Grand Total" may stand in the first column
+    return not any(c.isdigit() for c in number) and labels.begins_with(first, "sums")
 
 
 def _shown(row: Sequence[str]) -> str:

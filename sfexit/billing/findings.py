@@ -30,6 +30,7 @@ RULES = {
     "BILL18": "the lines do not add up to the total",
     "BILL19": "quantity, price and period do not make the amount",
     "BILL20": "another contract number",
+    "BILL21": "an order that is not in the contract file",
 }
 
 

@@ -47,8 +47,22 @@ def months_by_name() -> dict[str, int]:
 
 
 def field_of(label: str) -> str | None:
-    """The field that a heading names, or None. `(EUR)` and the like behind it do not matter."""
-    plain = folded(re.sub(r"\([^)]*\)|[€$£%]", " ", label))
+    """The field that a heading names, or None. `(EUR)` and the like behind it do not matter, nor
+    a second language behind a stroke; a heading that ends in `%` names a rate."""
+    if re.search(r"[^\d\s]\s*%\s*$", label):
+        return None
+    shown = re.sub(r"\([^)]*\)|\d+(?:[.,]\d+)?\s*%|[€$£]|\bN\s*[°º]", _blank, label)
+    parted = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", shown)  # InvoiceNo
+    ways = (shown, parted, shown.partition(" / ")[0], parted.partition("/")[0])
+    return next((name for name in map(_field, ways) if name), None)
+
+
+def _blank(match: re.Match[str]) -> str:
+    return "n" if match[0][:1] in "Nn" else " "
+
+
+def _field(label: str) -> str | None:
+    plain = folded(label)
     known = fields_by_label()
     if plain in known:
         return known[plain]

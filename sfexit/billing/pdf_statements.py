@@ -1,4 +1,4 @@
-"""PDF statements: words by where they stand on the page; a table by its headings.
+"""PDF statements: a table by its headings, and what stands around it.
 
 Two ways to a table: cells between ruled lines, else words below the heading that they stand under.
 """
@@ -7,30 +7,26 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from sfexit.billing import labels, written
+from sfexit.billing import pdf_heads as heads_of
+from sfexit.billing import pdf_words as words_of
 from sfexit.billing.building import Draft
+from sfexit.billing.pdf_words import Phrase, Row
 from sfexit.errors import UsageProblem
 
 _MOST_PAGES = 200
-_GAP = 0.45  # of the letters' height: a wider gap parts two phrases
-_COLUMNS = {"product", "quantity", "unit_price", "service_start", "service_end", "period"}
-_COLUMNS |= {"net", "tax", "gross"}
-_TOTALS = {"net": "net", "tax": "tax", "gross": "gross", "open_amount": "open_amount"}
-_HEAD = ("invoice_no", "contract_no", "issue_date", "due_date", "currency", "credited", "credit_no")
+_COLUMNS = frozenset(
+    {"product", "quantity", "unit_price", "service_start", "service_end", "period"}
+    | {"net", "tax", "gross"}
+)
+_LIST = frozenset(
+    {"invoice_no", "contract_no", "order_no", "kind", "issue_date", "due_date", "currency"}
+    | {"net", "tax", "gross", "open_amount"}
+)
 
-
-@dataclass(frozen=True)
-class _Phrase:
-    text: str
-    x0: float
-    x1: float
-
-
-_Row = list[_Phrase]
+_Columns = list[tuple[str, float, float]]
 
 
 def drafts(raw: bytes, source: str) -> list[Draft]:
@@ -49,7 +45,7 @@ def drafts(raw: bytes, source: str) -> list[Draft]:
                 raise UsageProblem(
                     f"{source} has {len(pages)} pages: give the statements one by one"
                 )
-            read = [(_rows(page), _ruled(page)) for page in pages]
+            read = [(words_of.rows(page), words_of.ruled(page)) for page in pages]
     except UsageProblem:
         raise
     except Exception as error:  # the library's errors on damaged files are of every class
@@ -66,49 +62,11 @@ def drafts(raw: bytes, source: str) -> list[Draft]:
         raise UsageProblem(
             f"{source} holds no text, only pictures: ask the vendor for the original PDF or a CSV"
         )
-    return [_draft(read, source)]
+    listed = _listed(read, source)
+    return listed or [_draft(read, source)]
 
 
-# ---- words -------------------------------------------------------------------------------------
-
-
-def _rows(page: Any) -> list[_Row]:
-    """Phrases of a page, from the top down, each row from left to right."""
-    words = sorted(page.extract_words(use_text_flow=False), key=lambda w: (w["top"], w["x0"]))
-    lines: list[list[Any]] = []
-    for word in words:
-        middle = (word["top"] + word["bottom"]) / 2
-        if lines and lines[-1][0]["top"] <= middle <= lines[-1][0]["bottom"]:
-            lines[-1].append(word)
-        else:
-            lines.append([word])
-    return [_phrases(sorted(line, key=lambda w: w["x0"])) for line in lines]
-
-
-def _phrases(words: Sequence[Any]) -> _Row:
-    found: _Row = []
-    for word in words:
-        height = word["bottom"] - word["top"]
-        if found and word["x0"] - found[-1].x1 <= _GAP * height:
-            last = found.pop()
-            found.append(_Phrase(f"{last.text} {word['text']}", last.x0, word["x1"]))
-        else:
-            found.append(_Phrase(word["text"], word["x0"], word["x1"]))
-    return found
-
-
-def _ruled(page: Any) -> list[list[list[str]]]:
-    """Tables drawn with lines: rows of cells."""
-    return [
-        [[(cell or "").replace("\n", " ").strip() for cell in row] for row in table]
-        for table in page.extract_tables()
-    ]
-
-
-# ---- documents ---------------------------------------------------------------------------------
-
-
-def _draft(read: list[tuple[list[_Row], list[list[list[str]]]]], source: str) -> Draft:
+def _draft(read: list[tuple[list[Row], list[list[list[str]]]]], source: str) -> Draft:
     draft = Draft(source)
     text = [phrase.text for rows, _ in read for row in rows for phrase in row]
     if any(labels.begins_with(one, "credit_document") for one in text[:12]):
@@ -116,29 +74,58 @@ def _draft(read: list[tuple[list[_Row], list[list[list[str]]]]], source: str) ->
     ruled = [row for _, tables in read for table in tables for row in _table_rows(table)]
     if ruled:
         draft.rows.extend(ruled)
-    columns: list[tuple[str, float, float]] = []
+    columns: _Columns = []
     for rows, _ in read:
         inside = False
+        skip = 0
         for number, row in enumerate(rows):
-            heads = _headings(row)
+            if skip:
+                skip -= 1
+                continue
+            heads, skip = _heading_rows(rows[number : number + 4], _headings)
             if heads:
                 columns, inside = heads, True
+            elif labels.begins_with(row[0].text, "carried"):
+                continue
             elif inside and _ends_table(row):
                 inside = False
-                _totals(draft, row)
+                heads_of.take_total(draft, row)
             elif inside:
                 if not ruled:
                     inside = _table_row(draft, row, columns)
-            elif not _totals(draft, row):
-                _head(draft, row, rows[number + 1] if number + 1 < len(rows) else [])
+            elif not heads_of.take_total(draft, row):
+                heads_of.take_labels(draft, row, rows[number + 1] if number + 1 < len(rows) else [])
             elif columns:
                 continue
+    if not draft.rows:
+        _prose(draft, [" ".join(one.text for one in row) for rows, _ in read for row in rows])
+    heads_of.only_currency(draft, text)
+    if not {"invoice_no", "credit_no"} & set(draft.head):
+        heads_of.bare_number(draft, [row for rows, _ in read for row in rows[:12]])
     if not draft.rows:
         draft.doubt("no table of lines was found", 25)
     return draft
 
 
-def _headings(row: _Row) -> list[tuple[str, float, float]]:
+def _heading_rows(rows: Sequence[Row], headings: Callable[[Row], _Columns]) -> tuple[_Columns, int]:
+    """The headings that begin with the first row, which may be broken over up to three rows, and
+    how many rows more they take."""
+
+    def known(columns: _Columns) -> int:
+        return sum(1 for name, _, _ in columns if name)
+
+    best, more = headings(rows[0]), 0
+    for count in (2, 3):
+        part = rows[:count]
+        if len(part) < count or any(re.search(r"\d", one.text) for row in part for one in row):
+            break
+        merged = headings(words_of.merged(part))
+        if known(merged) > max(known(best), *(known(headings(row)) for row in part[1:])):
+            best, more = merged, count - 1
+    return best, more
+
+
+def _headings(row: Row) -> list[tuple[str, float, float]]:
     """Columns of a heading row: at least three that are known, with an amount among them."""
     found = [(labels.field_of(one.text), one.x0, one.x1) for one in row]
     named = [(name, x0, x1) for name, x0, x1 in found if name in _COLUMNS]
@@ -148,47 +135,7 @@ def _headings(row: _Row) -> list[tuple[str, float, float]]:
     return [(name or "", x0, x1) for name, x0, x1 in found]
 
 
-def _table_rows(table: list[list[str]]) -> Iterator[dict[str, str]]:
-    """Rows of a ruled table whose headings are known."""
-    heads: list[str | None] = []
-    for row in table:
-        fields = [labels.field_of(cell) for cell in row]
-        names = {one for one in fields if one in _COLUMNS}
-        if len(names) >= 3 and names & {"net", "gross"}:
-            heads = fields
-        elif heads and not labels.begins_with(next((c for c in row if c), ""), "sums"):
-            cells = {name: cell for name, cell in zip(heads, row, strict=False) if name and cell}
-            if cells.get("net") or cells.get("gross"):
-                yield cells
-
-
-def _ends_table(row: _Row) -> bool:
-    first = row[0].text
-    return labels.begins_with(first, "sums") or (
-        len(row) <= 2 and _total_name(first) is not None and _is_amount(row[-1].text)
-    )
-
-
-def _table_row(draft: Draft, row: _Row, columns: list[tuple[str, float, float]]) -> bool:
-    """Take a row below the headings. False when the table is over."""
-    cells: dict[str, str] = {}
-    for phrase in row:
-        name = _column(phrase, columns)
-        cells[name] = f"{cells[name]} {phrase.text}" if name in cells else phrase.text
-    cells.pop("", None)
-    if any(name in cells and _is_amount(cells[name]) for name in ("net", "gross")):
-        draft.rows.append(cells)
-        return True
-    if draft.rows and set(cells) <= {"product", "period"}:  # text that went on to a second line
-        last = dict(draft.rows[-1])
-        for name, text in cells.items():
-            last[name] = f"{last[name]} {text}" if name in last else text
-        draft.rows[-1] = last
-        return True
-    return not any(name in cells for name in ("net", "gross")) and len(row) > 1
-
-
-def _column(phrase: _Phrase, columns: list[tuple[str, float, float]]) -> str:
+def _column(phrase: Phrase, columns: list[tuple[str, float, float]]) -> str:
     """The column that a phrase stands under: the most overlap, else the nearest."""
 
     def far(column: tuple[str, float, float]) -> float:
@@ -200,92 +147,122 @@ def _column(phrase: _Phrase, columns: list[tuple[str, float, float]]) -> str:
     return min(columns, key=far)[0]
 
 
-def _is_amount(text: str) -> bool:
-    try:
-        written.amount(text)
-    except written.Ambiguous:
-        return True
-    except written.Unreadable:
-        return False
-    return True
+def _table_rows(table: list[list[str]]) -> Iterator[dict[str, str]]:
+    """Rows of a ruled table whose headings are known."""
+    heads: list[str | None] = []
+    for row in table:
+        fields = [labels.field_of(cell) for cell in row]
+        names = {one for one in fields if one in _COLUMNS}
+        if len(names) >= 3 and names & {"net", "gross"}:
+            heads = fields
+        elif heads and not _is_sum(next((c for c in row if c), "")):
+            cells = {name: cell for name, cell in zip(heads, row, strict=False) if name and cell}
+            if cells.get("net") or cells.get("gross"):
+                yield cells
 
 
-def _total_name(text: str) -> str | None:
-    """The total that a label below the table names."""
-    plain = re.sub(r"\d+([.,]\d+)?\s*%", "", text).strip(" :")
-    for shown in (plain, re.sub(r"^(total|gesamt|summe|suma|razem)\s+", "", plain, flags=re.I)):
-        name = labels.field_of(shown)
-        if name in _TOTALS:
-            return name
-    return None
-
-
-def _totals(draft: Draft, row: _Row) -> bool:
-    """Take `Total 1,234.00`. False when the row is something else."""
-    text = " ".join(one.text for one in row)
-    match = re.match(
-        r"(?P<label>[^\d(]*?(?:\([^)]*\))?[^\d(]*?(?:\d+(?:[.,]\d+)?\s*%)?)[\s:]*"
-        r"(?P<value>(?:[A-Z]{3}|[€£$])?\s*[-(−]?\s*[€£$]?\s*\d[^%]*)$",
-        text,
+def _is_sum(text: str) -> bool:
+    """Whether a row that begins so adds up others, or carries their sum over."""
+    return (
+        labels.begins_with(text, "sums")
+        or labels.begins_with(text, "carried")
+        or heads_of.total_name(text) is not None
     )
-    if not match or not _is_amount(match["value"]):
-        return False
-    name = _total_name(match["label"])
-    if name is None:
-        return False
-    if labels.folded(match["label"]) in ("subtotal", "sub total"):
-        name = "net"
-    draft.head[_TOTALS[name]] = match["value"].strip()
-    return True
 
 
-def _head(draft: Draft, row: _Row, below: _Row) -> None:
-    """Take `Invoice number: 123`, side by side or one above the other."""
-    for number, phrase in enumerate(row):
-        label, value = _label(phrase.text)
-        if label is None:
-            continue
-        if not value and number + 1 < len(row) and _label(row[number + 1].text)[0] is None:
-            value = row[number + 1].text
-        if not value:
-            value = next(
-                (
-                    one.text
-                    for one in below
-                    if one.x0 < phrase.x1 and one.x1 > phrase.x0 and not _label(one.text)[0]
-                ),
-                "",
-            )
-        if value and _fits(label, value):
-            draft.head.setdefault(label, value.strip())
+def _ends_table(row: Row) -> bool:
+    first = row[0].text
+    return labels.begins_with(first, "sums") or (
+        len(row) <= 2 and heads_of.total_in(row) is not None
+    )
 
 
-def _label(text: str) -> tuple[str | None, str]:
-    """A field and what stands behind its label in the same phrase."""
-    before, colon, after = text.partition(":")
-    name = labels.field_of(before)
-    if colon and name in _HEAD:
-        return name, after.strip()
-    if labels.field_of(text) in _HEAD:
-        return labels.field_of(text), ""
-    words = text.split()
-    for count in range(min(5, len(words) - 1), 0, -1):
-        name = labels.field_of(" ".join(words[:count]))
-        if name in _HEAD and _fits(str(name), " ".join(words[count:])):
-            return name, " ".join(words[count:])
-    return None, ""
-
-
-def _fits(name: str, value: str) -> bool:
-    """A number has a digit and no blank, a date is one, a currency is one."""
-    if name.endswith("_date"):
-        try:
-            written.day(value)
-        except written.Ambiguous:
-            return True
-        except written.Unreadable:
-            return False
+def _table_row(draft: Draft, row: Row, columns: list[tuple[str, float, float]]) -> bool:
+    """Take a row below the headings. False when the table is over."""
+    cells: dict[str, str] = {}
+    for phrase in row:
+        name = _column(phrase, columns)
+        cells[name] = f"{cells[name]} {phrase.text}" if name in cells else phrase.text
+    cells.pop("", None)
+    if any(name in cells and heads_of.is_amount(cells[name]) for name in ("net", "gross")):
+        draft.rows.append(cells)
         return True
-    if name == "currency":
-        return written.currency_in(value) is not None
-    return any(c.isdigit() for c in value) and " " not in value.strip() and len(value) <= 40
+    period = written.period_in(" ".join(one.text for one in row))
+    if draft.rows and period and not draft.rows[-1].get("service_start"):
+        draft.rows[-1] = {**draft.rows[-1], "period": period}
+        return True
+    if draft.rows and set(cells) <= {"product", "period"}:  # text that went on to a second line
+        last = dict(draft.rows[-1])
+        for name, text in cells.items():
+            last[name] = f"{last[name]} {text}" if name in last else text
+        draft.rows[-1] = last
+        return True
+    return not any(name in cells for name in ("net", "gross")) and len(row) > 1
+
+
+def _listed(read: list[tuple[list[Row], list[list[list[str]]]]], source: str) -> list[Draft]:
+    """The documents of a statement of account, which has a line for each; nothing if it is none."""
+    about = Draft(source)
+    found: list[Draft] = []
+    columns: _Columns = []
+    for rows, _ in read:
+        for number, row in enumerate(rows):
+            heads, _ = _heading_rows(rows[number : number + 4], _list_headings)
+            if heads:
+                columns = heads
+            elif not columns:
+                heads_of.take_labels(about, row, [])
+            elif labels.begins_with(row[0].text, "sums"):
+                columns = []
+                break
+            else:
+                cells: dict[str, str] = {}
+                for phrase in row:
+                    cells.setdefault(_column(phrase, columns), phrase.text)
+                cells.pop("", None)
+                if cells.get("invoice_no") and cells.get("issue_date"):
+                    shared = {
+                        name: value
+                        for name, value in about.head.items()
+                        if name in ("contract_no", "currency")
+                    }
+                    if labels.says(cells.get("kind", ""), "payment"):
+                        continue
+                    found.append(Draft(source, {**shared, **cells}, listed=True))
+    return found
+
+
+def _list_headings(row: Row) -> _Columns:
+    """Headings of a list of documents: a number, a date and an amount, and no product."""
+    columns = [(labels.field_of(one.text) or "", one.x0, one.x1) for one in row]
+    names = {name for name, _, _ in columns}
+    if not {"invoice_no", "issue_date"} <= names or "product" in names:
+        return []
+    if not names & {"gross", "open_amount"}:
+        return []
+    return [(name if name in _LIST else "", x0, x1) for name, x0, x1 in columns]
+
+
+def _prose(draft: Draft, texts: Sequence[str]) -> None:
+    """Lines that are sentences: `1 licence x £1,018.00 per month x 3 months £3,054.00`."""
+    before, period = "", ""
+    for text in texts:
+        told = written.period_in(text)
+        match = re.match(
+            rf"(?P<product>.*?)\s*\b(?P<quantity>\d+(?:[.,]\d+)?)\s*(?:[^\W\d]+\s+)?[x×]\s*"
+            rf"(?P<price>{heads_of.AMOUNT})\b.*?(?P<net>(?:[A-Z]{{3}}\s|[€£$]\s?)\d[\d.,'’]*)$",
+            text,
+        )
+        if match and heads_of.is_amount(match["net"]) and heads_of.is_amount(match["price"]):
+            row = {
+                "product": match["product"] or before,
+                "quantity": match["quantity"],
+                "unit_price": match["price"],
+                "net": match["net"],
+            }
+            draft.rows.append({**row, "period": period} if period else row)
+            before, period = "", ""
+        elif told:
+            period = told
+        else:
+            before = re.sub(r"^\d+[.)]\s+", "", text)

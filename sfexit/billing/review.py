@@ -111,7 +111,12 @@ def _no_final(
 ) -> list[Finding]:
     if last is None or today <= last + timedelta(days=within):
         return []
-    if any(one.issue_date >= last for one in statements):
+    # A bill of another contract, in its own currency, is no final statement of this one.
+    if any(
+        last <= one.issue_date <= today
+        for one in statements
+        if one.currency in ("", contract.currency)
+    ):
         return []
     return [
         Finding(

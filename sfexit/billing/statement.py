@@ -52,6 +52,9 @@ class Statement:
     tax: Decimal | None = None
     gross: Decimal | None = None
     source: str = ""
+    order_no: str = ""
+    tax_rate: Decimal | None = None  # percent, as printed beside the tax
+    listed: bool = False  # told by a list of documents, so what is open is as of the list
     confidence: int = 100
     doubts: tuple[str, ...] = ()
 

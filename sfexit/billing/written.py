@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -88,6 +89,9 @@ def currency_in(text: str) -> str | None:
 def day(text: str, habits: Habits = Habits()) -> date:
     """Read a date in numbers or with a month's name. Raises Ambiguous or Unreadable."""
     text = text.strip()
+    packed = re.fullmatch(r"((?:19|20)\d{2})(\d{2})(\d{2})", text)  # ISO 8601, basic format
+    if packed:
+        return _made(int(packed[1]), int(packed[2]), int(packed[3]))
     numeric = _NUMERIC.fullmatch(re.sub(r"[T ]\d{2}:\d{2}.*$", "", text))
     if numeric:
         return _numeric(numeric, habits.dates)
@@ -120,12 +124,40 @@ def order_of(text: str) -> str | None:
 def two_days(text: str, habits: Habits = Habits()) -> tuple[date, date]:
     """Read a period such as `01.01.2026 - 31.12.2026`. Raises Ambiguous or Unreadable."""
     parts = re.split(r"\s+(?:[-–—]|to|bis|au|a|al|do|until|through)\s+|\s*[–—]\s*", text.strip())
-    if len(parts) != 2:
-        found = [one.group() for one in re.finditer(_NUMERIC, text)]
-        if len(found) != 2:
-            raise Unreadable(f"{text[:60]!r} is no period")
-        parts = found
-    return day(parts[0], habits), day(parts[1], habits)
+    if len(parts) == 2:
+        with suppress(Unreadable):
+            return day(parts[0], habits), day(parts[1], habits)
+    found = _dates(text)
+    if len(found) != 2:
+        raise Unreadable(f"{text[:60]!r} is no period")
+    return day(found[0], habits), day(found[1], habits)
+
+
+def period_in(text: str) -> str | None:
+    """The two dates that a text names as a period, or None: `du 01/07/2025 au 30/09/2025`."""
+    found = _dates(text)
+    return f"{found[0]} – {found[1]}" if len(found) == 2 else None
+
+
+def _dates(text: str) -> list[str]:
+    """Everything in a text that is a date, as it is written there."""
+    found = []
+    rest = text
+    while match := min(
+        (m for m in (_NUMERIC.search(rest), _NAMED.search(rest)) if m),
+        key=lambda m: m.start(),
+        default=None,
+    ):
+        try:
+            day(match.group())
+            found.append(match.group())
+            rest = rest[match.end() :]
+        except Ambiguous:
+            found.append(match.group())
+            rest = rest[match.end() :]
+        except Unreadable:
+            rest = rest[match.start() + 1 :]
+    return found
 
 
 def days_in(text: str) -> list[str]:
