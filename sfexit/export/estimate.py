@@ -16,6 +16,7 @@ from sfexit.export import other_calls, plan
 from sfexit.export.other_calls import Configured
 from sfexit.export.plan import Selection
 from sfexit.preflight.questions import Question, Questions, Reply, query
+from sfexit.salesforce import photos
 from sfexit.salesforce.describe import API_NAME, bulk_refuses, selectable
 from sfexit.salesforce.object_rules import rule_for
 from sfexit.salesforce.query import URI_LIMIT
@@ -465,6 +466,7 @@ def _uncounted(read: Iterable[ObjectCost], descriptions: Mapping[str, Descriptio
     for words, wanted in (
         ("images in rich text", lambda one: one.extra_type_info == "richtextarea"),
         ("files", lambda one: one.type == "base64"),
+        ("photos", lambda one: one.name == photos.FIELD),
     ):
         names = sorted(
             one.name

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, TypeVar
-from urllib.parse import quote_plus
+from urllib.parse import quote_plus, urlsplit
 
 import requests
 from requests.auth import AuthBase
@@ -248,6 +248,35 @@ class Client:
         with self._exchange("GET", self._target(path, params), headers) as answer:
             yield answer
         self._went_well()
+
+    @contextmanager
+    def stream_public(self, address: str) -> Iterator[RawAnswer]:
+        """GET once, without the session, what the org says that anybody may see.
+
+        Only from hosts of Salesforce, never followed elsewhere; from this computer only if the org
+        is there. The status is the caller's to judge. Raises DamagedAnswer for another address,
+        and what a fault of the network is.
+        """
+        try:
+            parts = urlsplit(address)
+            origin = Origin.parse(f"{parts.scheme}://{parts.netloc}")
+        except (UsageProblem, ValueError) as problem:
+            raise DamagedAnswer("The org names a file on a host that is not its own.") from problem
+        if origin.loopback and not self.origin.loopback:
+            raise DamagedAnswer("The org names a file on this computer.")
+        path = parts.path + (f"?{parts.query}" if parts.query else "")
+        headers = {"Accept": "image/*", "Accept-Encoding": "identity"}
+        request = requests.Request("GET", origin.url(path), headers=headers, auth=NoAuth())
+        what = f"GET {origin}{parts.path[:60]}"
+        with self.throttle.place(self._stop):
+            try:
+                response = transmit(self._http, request, origin, ca_bundle=self._ca_bundle)
+            except NETWORK_FAULTS as error:
+                raise network_fault(error, what) from None
+            try:
+                yield self._raw(response, what)
+            finally:
+                response.close()
 
     def ask(self, path: str, body: Any, read: Callable[[bytes], T]) -> T:
         """POST a question that changes nothing (a composite of GETs); what `read` makes of it.

@@ -13,6 +13,7 @@ from .columns import Column, Value
 from .data import AS_OF, DELETED_EVERY, DELETED_PHASE, PRIMES, Table, java_double
 from .definitions import EntityColumn, FieldColumn
 from .dirty import DIRTY_LONG, DIRTY_SHORT
+from .photos import PhotoColumn
 from .schema import Field
 
 DAY = 86_400
@@ -490,6 +491,10 @@ def _file(table: Table, f: Field, rng: random.Random, what: str) -> Column:
     return FileColumn(table, what)
 
 
+def _photo(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return PhotoColumn(table.sobject.prefix)
+
+
 def _rich(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     return RichColumn(table, f.name)
 
@@ -527,6 +532,7 @@ _BY_GEN: dict[str, Maker] = {
     "person_flag": _person_flag,
     "person_part": _person_part,
     "person_twin": _person_twin,
+    "photo": _photo,
     "posts": _posts,
     "product": _numbered(w.PRODUCT),
     "rate": _rate,

@@ -136,6 +136,7 @@ class SimulatedOrg:
         self.api_daily_limit = api_daily_limit
         self.session_seconds = session_seconds
         self.read_only = read_only
+        self.chatter = True  # the Connect API answers
         self.locked = False  # as an org is after the end of its contract
         self.query_all_files = query_all_files
         self.doubts = doubts if doubts is not None else Doubts()

@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
-from . import analytics, blobs, composite, metadata, saving, tooling
+from . import analytics, blobs, composite, metadata, photos, saving, tooling
 from .answers import Answer
 from .authorization import CODE_GRANT, JWT_GRANT, Authorization
 from .columnlist import column_list
@@ -174,6 +174,13 @@ class Routes:
                     r"/(?P<which>successfulResults|failedResults|unprocessedrecords)",
                     self.ingest_results,
                 ),
+                (
+                    "GET",
+                    "photo",
+                    v + r"/(?:connect/user-profiles|chatter/groups)/(?P<row_id>\w+)/photo",
+                    self.photo,
+                ),
+                ("GET", "photo.public", r"/photos/(?P<photo>\w+)/[FT]", self.public_photo),
                 ("GET", "tooling.sobjects", v + "/tooling/sobjects", self.tooling_global),
                 (
                     "GET",
@@ -251,7 +258,7 @@ class Routes:
     ABOUT_ONE_OBJECT = frozenset(
         {"describe", "basic", "row", "blob", "image", "collection", "tooling.describe"}
     )
-    OPEN = frozenset({"versions", "authorize", "token", "revoke"})
+    OPEN = frozenset({"versions", "authorize", "token", "revoke", "photo.public"})
 
     def admit(self, endpoint: str, request: Request) -> None:
         """Session and quota (REST API guide, Status Codes)."""
@@ -526,6 +533,15 @@ class Routes:
             if shows(n)
         ]
         return Answer(200, sobject.describe_text(version, children, self._language(request)))
+
+    def photo(self, request: Request, version: str, row_id: str) -> Answer:
+        """The photo resources of users and groups."""
+        kind = "user" if "/connect/" in request.path else "group"
+        return photos.resource(self.org, kind, row_id, request.base_url)
+
+    def public_photo(self, request: Request, photo: str) -> Answer:
+        """A photo's temporary address."""
+        return photos.public(photo, dict(request.headers))
 
     def _language(self, request: Request) -> str:
         """The language of labels: asked for, or the user's own, or the org's."""

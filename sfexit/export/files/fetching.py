@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +14,18 @@ from sfexit.archive.bodies import BodyWriter, StoredBody, digests
 from sfexit.errors import DamagedAnswer, Interrupted, OrgRefused, Transient, UsageProblem
 from sfexit.export.files.listing import Body, image_extension
 from sfexit.export.means import Means
-from sfexit.salesforce.bodies import open_body
+from sfexit.salesforce.bodies import BodyAnswer, open_body
+from sfexit.salesforce.photos import open_photo
 
 _TRIES = 3  # at a body that is not what its row says
 _REFUSALS_IN_A_ROW = 100
+_PHOTOS_IN_A_ROW = 10  # their host is out of reach then, or the feature is off
 _SLACK_BYTES = 64 << 20  # what may come beyond a wrong size before it is taken for an attack
 
 # Kinds of exceptions; docs/archive-format.md, section 5.1.
 DELETED, GONE, FORBIDDEN, REFUSED = "deleted", "gone", "forbidden", "refused"
 FAULT, SIZE, MD5, LEFT_OUT = "fault", "size", "md5", "left_out"
+BROWSER = "browser"  # a photo that only browsers are given
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,21 @@ class Refusals:
     """Notices an object all of whose bodies are refused, so that no calls are spent on the rest."""
 
     def __init__(self) -> None:
-        self._in_a_row: dict[str, int] = {}
+        self._in_a_row: dict[tuple[str, bool], int] = {}
         self._lock = threading.Lock()
 
-    def hopeless(self, object_name: str) -> bool:
-        """True when the last hundred bodies of the object were refused, one after another."""
-        return self._in_a_row.get(object_name, 0) >= _REFUSALS_IN_A_ROW
+    def hopeless(self, body: Body) -> str:
+        """Why it is not worth asking for this one; empty: it is."""
+        most = _PHOTOS_IN_A_ROW if body.photo else _REFUSALS_IN_A_ROW
+        if self._in_a_row.get((body.object, body.photo), 0) < most:
+            return ""
+        return f"not asked for: {most} before were refused"
 
     def note(self, outcome: Outcome) -> None:
         """A body's outcome."""
-        name = outcome.body.object
+        name = (outcome.body.object, outcome.body.photo)
         with self._lock:
-            if outcome.kind == FORBIDDEN:
+            if outcome.kind in (FORBIDDEN, BROWSER):
                 self._in_a_row[name] = self._in_a_row.get(name, 0) + 1
             elif outcome.stored is not None:
                 self._in_a_row[name] = 0
@@ -100,10 +107,9 @@ class Fetcher:
         What is published is durable only after `bodies.make_durable`. Raises Paused, SignInProblem,
         Interrupted, and what else stops a run.
         """
-        if self._refusals.hopeless(body.object):
-            return Outcome(
-                body, None, FORBIDDEN, f"not asked for: {_REFUSALS_IN_A_ROW} before were refused"
-            )
+        hopeless = self._refusals.hopeless(body)
+        if hopeless:
+            return Outcome(body, None, BROWSER if body.photo else FORBIDDEN, hopeless)
         path = layout.within(self._means.bag, layout.body_path(body.key, body.extension))
         adopted = self._adopt(body, path)
         if adopted is not None:
@@ -197,17 +203,7 @@ class Fetcher:
             writer.restart()
             etag = ""
         try:
-            with open_body(
-                self._means.client,
-                body.object,
-                body.record_id,
-                body.field,
-                reference=body.reference,
-                start=writer.size,
-                etag=etag,
-                size=body.size,
-                packed=body.packed,
-            ) as got:
+            with self._open(body, writer.size, etag) as got:
                 if got.start != writer.size:
                     writer.restart()
                 writer.etag = got.etag
@@ -227,6 +223,22 @@ class Fetcher:
                 writer.restart()
                 raise DamagedAnswer("the org has no such part of the file") from refusal
             raise
+
+    def _open(self, body: Body, start: int, etag: str) -> AbstractContextManager[BodyAnswer]:
+        client = self._means.client
+        if body.photo:
+            return open_photo(client, body.object, body.record_id)
+        return open_body(
+            client,
+            body.object,
+            body.record_id,
+            body.field,
+            reference=body.reference,
+            start=start,
+            etag=etag,
+            size=body.size,
+            packed=body.packed,
+        )
 
     def _copy(self, body: Body, pieces: Iterator[bytes], writer: BodyWriter) -> None:
         for piece in pieces:
@@ -258,6 +270,8 @@ def _proven(body: Body, writer: BodyWriter) -> bool:
 
 
 def _kind(refusal: OrgRefused, body: Body) -> str:
+    if body.photo:
+        return BROWSER
     if body.deleted and refusal.status in (403, 404):
         return DELETED
     if refusal.status == 404:

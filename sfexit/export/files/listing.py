@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from sfexit.archive.layout import body_extension, id18
 from sfexit.catalog import Description
+from sfexit.salesforce import photos
 
 # Bodies that stand elsewhere in the archive, or are made from what does.
 COVERED = {
@@ -25,6 +26,7 @@ COVERED = {
 # from a Rich Text Area Field").
 _NO_IMAGES = frozenset({"EmailMessage"})
 IMAGE_MARK = b"rtaImage"
+PHOTO_MARK = b"/profilephoto/729"
 
 _SIZES = ("ContentSizeLong", "ContentSize", "BodyLength", "LogFileLength")
 _TITLES = ("Title", "Name", "Filename", "EventType", "DeveloperName")
@@ -66,6 +68,11 @@ class Body:
     elsewhere: str = ""
 
     @property
+    def photo(self) -> bool:
+        """Whether it is somebody's picture, which comes by a road of its own."""
+        return bool(self.reference) and self.field == photos.FIELD
+
+    @property
     def packed(self) -> bool:
         """Whether gzip is worth asking for: "event log files can be large" (REST API guide)."""
         return self.object == "EventLogFile"
@@ -79,6 +86,7 @@ class Recipe:
     blobs: tuple[str, ...]
     rich: tuple[str, ...]
     columns: tuple[str, ...]
+    photo: bool = False
     covered: dict[str, str] = field(default_factory=dict)
 
     def bodies(self, row: Sequence[str]) -> Iterator[Body]:
@@ -92,16 +100,28 @@ class Recipe:
             yield self._blob(told, record_id, name)
         for name in self.rich:
             for reference in references(told[name]):
-                yield Body(
-                    self.object,
-                    record_id,
-                    name,
-                    reference,
-                    title=_first(told, _TITLES),
-                    parent_id=record_id,
-                    deleted=told.get("IsDeleted") == "true",
-                    reference=reference,
-                )
+                yield self._image(told, record_id, name, reference)
+        if self.photo and (version := photos.version_of(told[photos.FIELD])):
+            yield self._image(told, record_id, photos.FIELD, version)
+
+    @property
+    def marks(self) -> tuple[bytes, ...]:
+        """Words without one of which a page names no body; empty: it always may."""
+        if self.blobs:
+            return ()
+        return (*((IMAGE_MARK,) if self.rich else ()), *((PHOTO_MARK,) if self.photo else ()))
+
+    def _image(self, told: dict[str, str], record_id: str, name: str, reference: str) -> Body:
+        return Body(
+            self.object,
+            record_id,
+            name,
+            reference,
+            title=_first(told, _TITLES),
+            parent_id=record_id,
+            deleted=told.get("IsDeleted") == "true",
+            reference=reference,
+        )
 
     def _blob(self, told: dict[str, str], record_id: str, name: str) -> Body:
         stem = name.removesuffix("__Body__s") if name.endswith("__Body__s") else ""
@@ -146,9 +166,18 @@ def recipe(description: Description, columns: Sequence[str]) -> Recipe | None:
         for one in description.fields
         if one.extra_type_info == "richtextarea" and one.name in columns and name not in _NO_IMAGES
     ]
-    if not (blobs or rich or covered):
+    photo = name in photos.RESOURCES and photos.FIELD in columns
+    if not (blobs or rich or covered or photo):
         return None
-    wanted = ["Id", *rich, *_SIZES, *_TITLES, *_PARENTS, *_TOLD]
+    wanted = [
+        "Id",
+        *rich,
+        *((photos.FIELD,) if photo else ()),
+        *_SIZES,
+        *_TITLES,
+        *_PARENTS,
+        *_TOLD,
+    ]
     for blob in blobs:
         stem = blob.removesuffix("__Body__s")
         wanted += [f"{stem}__Length__s", f"{stem}__Name__s", f"{stem}__ContentType__s"]
@@ -158,6 +187,7 @@ def recipe(description: Description, columns: Sequence[str]) -> Recipe | None:
         tuple(blobs),
         tuple(rich),
         tuple(dict.fromkeys(one for one in wanted if one in there)),
+        photo,
         covered,
     )
 

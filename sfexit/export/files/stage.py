@@ -22,7 +22,7 @@ from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
 from sfexit.export.files import index, telling, unlisted
 from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
 from sfexit.export.files.held import Held
-from sfexit.export.files.listing import IMAGE_MARK, Body, Recipe, recipe
+from sfexit.export.files.listing import Body, Recipe, recipe
 from sfexit.export.files.settling import Settler
 from sfexit.export.files.telling import Counts
 from sfexit.export.means import Means
@@ -56,8 +56,8 @@ class Files(Stage):
         self._unreadable = False
         self._damaged = 0  # bodies of this round that were not what was written
         self._unread = False  # bodies of an earlier run of this export are not read again yet
-        # Fields of an object's pages, what they tell of files, and whether its records have photos.
-        self._known: dict[str, tuple[str, Recipe | None, bool]] = {}
+        # Fields of an object's pages, and what they tell of files.
+        self._known: dict[str, tuple[str, Recipe | None]] = {}
         self.counts: dict[str, Counts] = {}
         self.lines = 0
         self.stored = 0
@@ -76,7 +76,7 @@ class Files(Stage):
             if known is None or known[0] != row["fields"]:
                 description = self._describe(row["name"])
                 one = recipe(description, json.loads(row["fields"]))
-                known = (row["fields"], one, description.has("FullPhotoUrl"))
+                known = (row["fields"], one)
                 self._known[row["name"]] = known
             if known[1] is not None:
                 found.append(known[1])
@@ -85,12 +85,12 @@ class Files(Stage):
     def listed(self) -> Iterator[Body]:
         """Every body that the archived rows name, by object, page and row."""
         for one in self._recipes():
-            if not one.blobs and not one.rich:
+            if not one.blobs and not one.marks:
                 continue
             for page in self.means.journal.pages(one.object):
                 path = layout.within(self.means.bag, page["path"])
                 try:
-                    if not one.blobs and not mentions(path, IMAGE_MARK):
+                    if one.marks and not any(mentions(path, mark) for mark in one.marks):
                         continue
                     for row in column_values(path, one.columns):
                         yield from one.bodies(row)
@@ -312,7 +312,5 @@ class Files(Stage):
                 line = replace(line, fields_not_exported=left_out)
             if line.object == unlisted.DOCUMENT and self._unlisted:
                 line = unlisted.with_unlisted(line, self._unlisted, held=self._sees_all())
-            if self._known.get(line.object, ("", None, False))[2]:
-                line = telling.with_photos(line)
             told.append(line)
         return tuple(told)

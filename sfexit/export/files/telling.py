@@ -9,6 +9,7 @@ from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.export import plan
 from sfexit.export.files.fetching import (
+    BROWSER,
     DELETED,
     FAULT,
     FORBIDDEN,
@@ -36,6 +37,8 @@ _TABLE = layout.BODY_EXCEPTIONS.removeprefix("data/")
 _WORDS = {
     DELETED: "{n} are in the recycle bin and the org does not give files from there (to have them, "
     "restore their records and export again)",
+    BROWSER: "{n} are photos that only browsers are given (to have them, open the addresses in "
+    "FullPhotoUrl in one)",
     GONE: "{n} were not found when they were fetched (deleted meanwhile, or no longer to be seen)",
     FORBIDDEN: "{n} were refused for lack of a permission",
     REFUSED: "{n} were refused",
@@ -51,9 +54,6 @@ _REMEDIES = {
     SIZE: "open these files in Salesforce and upload them anew where they are damaged",
     MD5: "open these files in Salesforce and upload them anew where they are damaged",
 }
-# The photo addresses need a browser session, and most lie on another host than the API, to which
-# the session of an export never goes (Object Reference, User: FullPhotoUrl).
-_PHOTOS = "photos (FullPhotoUrl) are given to browsers only, not to the API"
 
 
 def with_files(line: LedgerLine, counts: Counts) -> LedgerLine:
@@ -68,7 +68,7 @@ def with_files(line: LedgerLine, counts: Counts) -> LedgerLine:
         if count:
             words = _WORDS[kind].format(n=f"{count:,}")
             told.append(words + (" (what the org gave is kept)" if kept else ""))
-            if kind != DELETED:
+            if kind not in (DELETED, BROWSER):
                 remedies.append(_REMEDIES.get(kind, plan.RUN_AGAIN))
     if told:
         told[0] = f"of its {counts.listed:,} files " + told[0]
@@ -80,11 +80,6 @@ def with_files(line: LedgerLine, counts: Counts) -> LedgerLine:
         reason=_joined([line.reason, *told]),
         remedy=_joined([line.remedy, *dict.fromkeys(remedies)]),
     )
-
-
-def with_photos(line: LedgerLine) -> LedgerLine:
-    """The line of an object whose records have photos, saying that these are not here."""
-    return replace(line, reason=_joined([line.reason, _PHOTOS]))
 
 
 def _joined(parts: Iterable[str]) -> str:
