@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from sfexit.commands._offboarding import carry_out, open_run, run_options, split_run
+from sfexit.commands._carrying_out import carry_out, open_run, run_options, split_run
 from sfexit.commands.offboard_users import accept_options, accepted_flags, write_plan
 
 

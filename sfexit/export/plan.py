@@ -58,6 +58,22 @@ class Selection:
         named += ";report-results" if self.report_results else ""
         return named + ("" if self.files else ";files=no")
 
+    @classmethod
+    def from_text(cls, text: str) -> Selection:
+        """The selection that `as_text` told of. Raises ValueError for anything else."""
+        objects, _, rest = text.removeprefix("objects=").partition(";exclude=")
+        exclude, *more = rest.split(";")
+        found = cls(
+            frozenset(filter(None, objects.split(","))),
+            frozenset(filter(None, exclude.split(","))),
+            external="external" in more,
+            files="files=no" not in more,
+            report_results="report-results" in more,
+        )
+        if found.as_text() != text:
+            raise ValueError(text)
+        return found
+
 
 def settled(entry: ObjectEntry, rule: Rule | None, selection: Selection) -> LedgerLine | None:
     """The ledger line of an object that is not to be read, or None when it is."""

@@ -18,6 +18,7 @@ Events:
     restored   transfer, batch, object, made, kept, failed
     verified   counts by user
     finished   complete: true or false
+    archive    state: refreshed, left_out or failed; bag, text: the archive of after
 """
 
 from __future__ import annotations

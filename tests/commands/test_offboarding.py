@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from sfexit.commands import _offboarding
+from sfexit.archive import layout
+from sfexit.commands import _offboarding, export
 from sfexit.commands._exit import code_of
 from sfexit.errors import SfexitError
 from sfexit.offboarding.plan import Plan
@@ -132,3 +133,59 @@ def test_a_second_run_at_once_is_refused(typed: Typed) -> None:
     with home.locked(HomeLayout(typed.home), Disk()):
         code, _, _ = typed.run(_offboarding.apply, str(typed.path), *WORD, typed=typed.sentence())
     assert code == 10
+
+
+# ---- the archive of after ------------------------------------------------------------------------
+
+
+def archived(typed: Typed) -> Path:
+    """An archive of before, of one object."""
+    code, _, told = typed.run(export.command, str(typed.home), "--objects", "Account", "--no-files")
+    assert code in (0, 3), told
+    return typed.home / "bags"
+
+
+def ends(typed: Typed) -> dict[str, Any]:
+    """What the journal says of the archive."""
+    event: dict[str, Any] = json.loads(typed.journal.read_text().splitlines()[-1])
+    assert event["event"] == "archive"
+    return event
+
+
+def test_the_archive_of_after_is_made_beside_that_of_before(typed: Typed) -> None:
+    bags = archived(typed)
+    [before] = bags.iterdir()
+    code, out, told = typed.run(
+        _offboarding.apply, str(typed.path), *WORD, "--json", typed=typed.sentence()
+    )
+    assert code in (0, 3), told  # 3: the objects left out by --objects
+    archive = json.loads(out)["archive"]
+    assert archive["state"] == ends(typed)["state"] == "refreshed"
+    [after] = set(bags.iterdir()) - {before}
+    assert archive["bag"] == str(after)
+    chosen = [json.loads((bag / layout.RUN).read_text())["selection"] for bag in (before, after)]
+    assert chosen[0] == chosen[1] and "files=no" in chosen[0]
+
+
+def test_a_refresh_that_fails_is_told_and_undoes_nothing(typed: Typed) -> None:
+    [before] = archived(typed).iterdir()
+    (before / "manifest-sha256.txt").write_text("", "utf-8")
+    code, out, told = typed.run(
+        _offboarding.apply, str(typed.path), *WORD, "--json", typed=typed.sentence()
+    )
+    assert code == 3, told
+    document = json.loads(out)
+    assert document["complete"] and document["archive"]["state"] == "failed"
+    assert "stays changed" in document["archive"]["text"] and "--refresh" in ends(typed)["text"]
+    users = typed.place.truth("User")["User"]
+    assert all(users[one.user_id]["IsActive"] == "false" for one in typed.plan.people)
+
+
+def test_no_refresh_is_journalled(typed: Typed) -> None:
+    bags = archived(typed)
+    code, _, told = typed.run(
+        _offboarding.apply, str(typed.path), *WORD, "--no-refresh", typed=typed.sentence()
+    )
+    assert code == 0, told
+    assert ends(typed)["state"] == "left_out" and "--no-refresh" in ends(typed)["text"]
+    assert len(list(bags.iterdir())) == 1
