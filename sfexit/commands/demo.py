@@ -99,7 +99,7 @@ def _play(home: Path, rows: int, settings: Path) -> Stage:
         people.try_it(stage)
         proving.refresh(stage, waivers)
         witnesses = Witnesses(proving.newest(home))
-        people.leave(stage)
+        people.leave(stage, waivers)
         leaving.weigh(stage)
         leaving.cancel(stage)
         leaving.close(stage)

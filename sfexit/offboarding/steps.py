@@ -6,16 +6,18 @@ planned is not asked for again: that makes a second run after a kill harmless.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
 from sfexit.errors import DamagedAnswer, OrgRefused, OutcomeUnknown, SfexitError
 from sfexit.offboarding.journal import Journal
-from sfexit.offboarding.looking import by_ids, chunks, rows, text
+from sfexit.offboarding.looking import by_ids, chunks, text
 from sfexit.offboarding.ownership import LOCKED
-from sfexit.offboarding.plan import Step, soql_text
+from sfexit.offboarding.plan import Step
 from sfexit.redaction import Secret
 from sfexit.salesforce import writing
 from sfexit.salesforce.client import Client
@@ -24,6 +26,9 @@ from sfexit.salesforce.writing import Outcome
 DONE, OPEN, ODD = "done", "open", "odd"
 _LOOKS = 3  # how often an unknown outcome is looked after before it counts as failed
 _LOCK_TRIES, _LOCK_WAIT = 3, 2.0  # seconds
+#: Whom a joining row is about, by which many are found at once.
+_JOINED_BY = ("AssigneeId", "UserId", "UserOrGroupId", "MemberId")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 #: Deactivations have long consequences each: few in one request.
 _FEW = {"User": 25}
 
@@ -230,17 +235,33 @@ def _deletes(client: Client, name: str, steps: list[Step]) -> dict[str, str]:
 
 
 def _creates(client: Client, name: str, steps: list[Step]) -> dict[str, str]:
-    """A row with the same values is taken for the one that was to be made."""
-    out = {}
-    for one in steps:
-        terms = [f"{k} = {_literal(v)}" for k, v in sorted(one.after.items()) if v is not None]
-        soql = f"SELECT Id FROM {name} WHERE {' AND '.join(terms)} LIMIT 1"  # noqa: S608
-        out[one.id] = DONE if next(rows(client, soql), None) is not None else OPEN
-    return out
+    """A row with the same values is taken for the one that was to be made. Values are compared
+    here, not in the query: that needs no literals, and one query tells of many rows."""
+    by = next(key for key in (*_JOINED_BY, *sorted(steps[0].after)) if key in steps[0].after)
+    fields = sorted({field for one in steps for field in one.after})
+    wanted = sorted({str(one.after[by]) for one in steps if one.after.get(by)})
+    live = list(by_ids(client, name, fields, wanted, key=by)) if wanted else []
+    held = [{field: _plain(row.get(field)) for field in fields} for row in live]
+    return {
+        one.id: DONE
+        if any(
+            all(row[k] == _plain(v) for k, v in one.after.items() if v is not None) for row in held
+        )
+        else OPEN
+        for one in steps
+    }
 
 
-def _literal(value: str) -> str:
-    return value if value in ("true", "false") else soql_text(value)
+def _plain(value: Any) -> str | None:
+    """A value to compare by: moments have many spellings (…Z, …+0000, …+00:00)."""
+    told = text(value)
+    if told is None or not _MOMENT.match(told):
+        return told
+    try:
+        moment = datetime.fromisoformat(told)
+    except ValueError:
+        return told
+    return moment.astimezone(UTC).isoformat() if moment.tzinfo else told
 
 
 _STATES: dict[str, Callable[[Client, str, list[Step]], dict[str, str]]] = {

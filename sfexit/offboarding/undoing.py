@@ -59,7 +59,7 @@ def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) ->
     read = _read(journals.read(path))
     if read.begun.get("plan") != done.digest:
         raise Blocked(f"{path} is not the journal of this plan: name the plan that it was made by")
-    steps, lost = _steps(read, done)
+    steps, lost = _steps(read, done, now)
     transfers, names = _transfers(read, done)
     return Back(
         Plan(
@@ -147,7 +147,7 @@ def _read(events: Iterable[Event]) -> _Read:
     return read
 
 
-def _steps(read: _Read, done: Plan) -> tuple[list[Step], set[str]]:
+def _steps(read: _Read, done: Plan, now: datetime) -> tuple[list[Step], set[str]]:
     out: list[Step] = []
     lost: set[str] = set()
     for step in reversed(done.steps):
@@ -156,6 +156,10 @@ def _steps(read: _Read, done: Plan) -> tuple[list[Step], set[str]]:
             continue
         if step.object in _FOR_GOOD or step.kind == "revoke":
             lost.add(_FOR_GOOD.get(step.object, step.text))
+            continue
+        ends = step.before.get("ExpirationDate")
+        if ends is not None and datetime.fromisoformat(ends) <= now:
+            lost.add(f"{step.text} (it would have ended on {ends[:10]} anyway)")
             continue
         out.append(_reversed(step, str(told.get("record") or step.record_id)))
     out.sort(key=_place)

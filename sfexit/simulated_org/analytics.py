@@ -28,9 +28,9 @@ def _row(org: SimulatedOrg, name: str, row_id: str) -> tuple[int, dict[str, Any]
     if sobject is None or found is None or found[0].sobject.name != name:
         raise not_found()
     table, row = found
-    checks = [view.row_check(sobject, scope) for scope in ("", "allPrivate")]
-    shown = any(check is None or check([row])[0] for check in checks)
-    if table.deleted(table.changes, row) or not shown:
+    checks = [view.row_check(sobject, scope) for scope in view.scopes(sobject)]
+    seen = any(check is None or check([row])[0] for check in checks)
+    if table.deleted(table.changes, row) or not seen:
         raise not_found()
     names = [f.name for f in sobject.fields]
     return row, {one: table.value(table.changes, one, row) for one in names}

@@ -388,10 +388,9 @@ class SimulatedOrg:
         checks: list[Check | None] = [None]
         sobject = view.sobject(name) if view is not None else None
         if view is not None and sobject is not None:
-            scopes = ["everything", *(["allPrivate"] if "allPrivate" in sobject.scopes else [])]
             # Older versions of articles are seen by who asks for them so.
             asked = ("Id", "IsLatestVersion")
-            checks = [view.row_check(sobject, scope, asked) for scope in scopes]
+            checks = [view.row_check(sobject, one, asked) for one in view.scopes(sobject)]
         for i in range(table.total(table.changes)):
             if table.changes.gone(i):
                 continue

@@ -386,6 +386,11 @@ def bind(whose: SimulatedOrg | View, query: Query, everything: bool, version: fl
             "MALFORMED_QUERY",
             f"Scope '{query.scope}' is not supported for entity '{sobject.name}'",
         )
+    # Object Reference, Report, "Supported Query Scopes"; Salesforce Help 000240059
+    if query.scope.lower() == "allprivate" and not org.user.manage_private_reports:
+        raise ApiError(
+            400, "INVALID_QUERY_SCOPE", "You don't have permission to use the scope allPrivate"
+        )
     refusal = org.refusal(sobject, version)
     if refusal is not None:
         _refuse(sobject, query, refusal)

@@ -47,6 +47,7 @@ UNSEEN = frozenset(
 )
 _FIRST = ("Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gül", "Hugo", "Iris", "Jan", "Kai", "Lena")
 _LAST = ("Abel", "Brandt", "Çelik", "Dürr", "Ek", "Falk", "Gray", "O'Brien", "Ivanov", "Jäger")
+_ENDS = "2099-12-31T12:00:00.000Z"  # of permission sets that are given for a time
 _PSETS = ("Sales_Extras", "Service_Extras", "Report_Builder", "Data_Exporter")
 
 
@@ -319,8 +320,10 @@ class _Hiring:
             if self._kind(n) not in ("person", "admin"):
                 continue
             if n % 2 == 0:
+                ends = {"ExpirationDate": _ENDS} if n % 6 == 0 else {}
                 given.append(
-                    assigned | {"PermissionSetId": self.id("PermissionSet", profiles + n % 3)}
+                    assigned
+                    | {"PermissionSetId": self.id("PermissionSet", profiles + n % 3), **ends}
                 )
             if n % 3 == 0:
                 given.append(

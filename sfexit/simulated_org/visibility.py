@@ -244,6 +244,11 @@ class View:
         check = self.row_check(sobject, "", ("Id", "IsLatestVersion"))
         return check is None or check([row])[0]
 
+    def scopes(self, sobject: SObject) -> list[str]:
+        """Scopes by which this user may see rows that a plain query leaves out."""
+        private = "allPrivate" in sobject.scopes and self.user.manage_private_reports
+        return ["everything", *(["allPrivate"] if private else [])]
+
     def row_check(
         self, sobject: SObject, scope: str, filtered: Collection[str] = ()
     ) -> Check | None:
@@ -270,14 +275,9 @@ class View:
             public = self._equal(name, "IsPrivate", "false")
             yield lambda rows: [a or b for a, b in zip(mine(rows), public(rows), strict=True)]
         if name in ("Report", "Dashboard"):
-            folders = self.org.private_folders()
-            shut = self._not_in(name, "OwnerId" if name == "Report" else "FolderId", folders)
-            if scope != "allprivate":
-                yield shut
-            elif user.manage_private_reports:  # "in all users' private folders", and no others
-                yield lambda rows: [not public for public in shut(rows)]
-            else:
-                yield lambda rows: [False] * len(rows)
+            column = "OwnerId" if name == "Report" else "FolderId"
+            private = scope == "allprivate"  # these rows and no others; else all but these
+            yield self._private(name, column, within=private)
         if name in ("ContentDocument", "ContentVersion", "ContentDocumentLink"):
             yield self._files(name)
         if name == "ContentDocumentLink" and not self.org.doubts.links_of_deleted_files:
@@ -319,6 +319,14 @@ class View:
 
     def _not_in(self, name: str, column: str, unwanted: set[str]) -> Check:
         return lambda rows: [v not in unwanted for v in self._values(name, column, rows)]
+
+    def _private(self, name: str, column: str, *, within: bool) -> Check:
+        """Rows in somebody's own folder, which may be named by its user; or all others."""
+        folders = self.org.private_folders()
+        return lambda rows: [
+            (v in folders or (v or "").startswith("005")) == within
+            for v in self._values(name, column, rows)
+        ]
 
     def _files(self, name: str) -> Check | None:
         """Files in libraries the user is no member of (Object Reference, ContentDocument)."""

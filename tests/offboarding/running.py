@@ -153,6 +153,8 @@ def plan_for(place: Office, leavers: list[int], heir: int, objects: tuple[str, .
         for row in place.rows("PermissionSetAssignment", AssigneeId=user):
             if row["PermissionSetId"] not in owned:
                 kept = {k: row[k] for k in ("AssigneeId", "PermissionSetId")}
+                if row["ExpirationDate"]:
+                    kept["ExpirationDate"] = row["ExpirationDate"]
                 if row["PermissionSetGroupId"]:
                     kept["PermissionSetGroupId"] = row["PermissionSetGroupId"]
                 add("strip", "delete", user, "PermissionSetAssignment", row, kept, {})

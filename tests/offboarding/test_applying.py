@@ -10,7 +10,7 @@ import pytest
 
 from sfexit.errors import ArchiveProblem, Blocked, PlanStale
 from sfexit.offboarding import journal as journals
-from sfexit.offboarding import ownership, undoing
+from sfexit.offboarding import ownership, steps, undoing
 from sfexit.offboarding import plan as plans
 from sfexit.offboarding.checking import Caps
 from sfexit.offboarding.remaining import remains
@@ -335,3 +335,26 @@ def test_what_the_org_does_not_tell_is_not_called_gone(tmp_path: Path) -> None:
         left = remains(place.client(), plan)
         assert any("AuthSession" in one for one in left.unknown)
         assert left.people[0].active and left.administrators == 3
+
+
+def test_a_permission_set_for_a_time_comes_back_with_its_end(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        given = place.rows("PermissionSetAssignment")
+        limited = {row["AssigneeId"] for row in given if row["ExpirationDate"]}
+        people, heir = leavers_of(place, 20)
+        leaver = next(one for one in people if place.user(one) in limited)
+        plan = plan_for(place, [leaver], heir)
+        held = place.bag_of("PermissionSetAssignment")
+        done = place.apply(plan)
+        back = undoing.plan_back(done.journal, plan, NOW, (place.org.user_id, "admin")).plan
+        undone = place.apply(back, "undo.jsonl")
+        assert undone.complete, undone.failed
+        assert place.bag_of("PermissionSetAssignment") == held
+        creates = [one for one in back.steps if one.kind == "create"]
+        states = steps.state(place.client(), creates)
+        assert set(states.values()) == {steps.DONE}  # found again, whatever its end is written like
+        later = undoing.plan_back(
+            done.journal, plan, NOW.replace(year=2100), (place.org.user_id, "admin")
+        )
+        assert any("would have ended on 2099-12-31" in one for one in later.not_undone)
+        assert len(later.plan.steps) == len(back.steps) - 1

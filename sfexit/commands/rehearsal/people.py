@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from sfexit.commands import _exit
+from sfexit.commands.rehearsal.proving import newest
 from sfexit.commands.rehearsal.stage import Stage
 from sfexit.offboarding import plan as plans
 from sfexit.offboarding.flags import FLAGS
@@ -17,22 +20,27 @@ def try_it(stage: Stage) -> None:
     org, folder = stage.org, stage.home / "offboarding"
     stage.act("Two people are taken off, and taken back, to see that it can be")
     before = _owners(org)
-    _taken_off(stage, "trial")
+    _taken_off(stage, "trial", "--no-refresh")
     stage.check(_owners(org) != before, "Their records have another owner.")
     journal = folder / "trial.journal.jsonl"
     stage.run("offboard-users", "undo", journal, expect=_exit.NOT_CONFIRMED, most=4)
     undo = plans.load(folder / "trial.undo.json")
-    stage.run("offboard-users", "undo", journal, "--confirm", undo.digest[:8], most=4)
+    stage.run(
+        "offboard-users", "undo", journal, "--confirm", undo.digest[:8], "--no-refresh", most=4
+    )
     stage.check(_owners(org) == before, "Every record has the owner it had.")
 
 
-def leave(stage: Stage) -> None:
-    """For good, on the strength of the newest proof."""
+def leave(stage: Stage, waivers: Path) -> None:
+    """For good, on the strength of the newest proof; the archive of after is made and proven."""
     stage.act("The archive is proven anew, so they may leave for good")
     _taken_off(stage, "plan")
+    stage.run("verify-backup", stage.home, "--waive", waivers, "-q")
+    meaning = newest(stage.home) / "data/schema/dictionary.html"
+    stage.made("what every table and column means, in the archive of after", meaning)
 
 
-def _taken_off(stage: Stage, name: str) -> None:
+def _taken_off(stage: Stage, name: str, *more: str) -> None:
     *leavers, heir = _usernames(stage.org)
     folder = stage.home / "offboarding"
     path, page = folder / f"{name}.json", folder / f"{name}.html"
@@ -42,7 +50,7 @@ def _taken_off(stage: Stage, name: str) -> None:
     )  # fmt: skip
     stage.made(f"who leaves, and what changes hands ({name})", page)
     digest = plans.load(path).digest
-    stage.run("offboard-users", "apply", path, "--confirm", digest[:8], most=4)
+    stage.run("offboard-users", "apply", path, "--confirm", digest[:8], *more, most=4)
 
 
 def _usernames(org: SimulatedOrg) -> list[str]:
