@@ -252,12 +252,13 @@ def play(asked: argparse.Namespace, runs: Runs, folder: Path, kills: int) -> tup
         print(f"             {calls_by_kind(at, began[3])}")
         after = org_truth.truth(at.org)
         gone = set(at.leaving)
-        left = sum(one in gone for rows in after.owners.values() for one in rows)
+        left = {name: n for name, rows in after.owners.items()
+                if _movable(at, name) and (n := sum(one in gone for one in rows))}  # fmt: skip
         kept = ("AccountTeamMember", "OpportunityTeamMember", "AccountShare", "OpportunityShare")
         numbers = {
             "not complete": int(not done.get("complete")),
             "refused": len(done.get("failed", ())),
-            "records left with leavers": left - _unmovable(at, gone),
+            "records left with leavers": sum(left.values()),
             "teams or shares that differ": sum(before.joins[k] != after.joins[k] for k in kept),
             "changes of refused users": org_truth.touched(at.org, at.refused),
             "changes in no journal": org_truth.unexplained(at.org, [journal]),
@@ -266,6 +267,7 @@ def play(asked: argparse.Namespace, runs: Runs, folder: Path, kills: int) -> tup
         print(f"             {done.get('changes', 0):,} changes; "
               + ", ".join(f"{k}: {n}" for k, n in numbers.items()))  # fmt: skip
         wrong += [f"after apply: {k}: {n}" for k, n in numbers.items() if n]
+        wrong += [f"left: {name}: {n:,}" for name, n in left.items()]
         wrong += [str(done[k]) for k in ("error",) if k in done] + list(done.get("failed", ()))[:5]
         back = undoing.plan_back(journal, plan, datetime.now(UTC), (at.org.user_id, "bench"))
         path, again = folder / "undo.json", folder / "undo.journal.jsonl"
@@ -285,18 +287,15 @@ def play(asked: argparse.Namespace, runs: Runs, folder: Path, kills: int) -> tup
     return after, wrong
 
 
-def _unmovable(at: Scene, users: set[str]) -> int:
-    """Rows that no API hands over: read-only objects, and what follows another row."""
-    count = 0
-    for name, table in at.org.tables.tables.items():
-        owner = table.sobject.field("OwnerId")
-        if owner is None or ("updateable" in table.sobject.flags and owner.writable
-                             and name != "ContentVersion"):  # fmt: skip
-            continue
-        for row in range(table.total(table.changes)):
-            value = table.value(table.changes, "OwnerId", row)
-            count += value in users and not table.deleted(table.changes, row)
-    return count
+def _movable(at: Scene, name: str) -> bool:
+    """Whether an API hands rows over: not where the owner is read-only, follows another row, or
+    is who a default team belongs to."""
+    table = at.org.tables.tables[name]
+    owner = table.sobject.field("OwnerId")
+    joins = ("ContentVersion", *org_truth.JOINS)
+    return bool(
+        owner and owner.writable and "updateable" in table.sobject.flags and name not in joins
+    )
 
 
 def main() -> int:
