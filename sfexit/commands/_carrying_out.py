@@ -123,7 +123,7 @@ def carry_out(
     caps = checking.Caps(max_users, max_records, max_failures)
     place = home or path.resolve().parent.parent
     if dry_run:
-        return _dry_run(plan, freeze_only=freeze_only)
+        return _dry_run(plan, freeze_only=freeze_only, quiet=quiet)
     if homes.home_org(place) is None:
         raise UsageProblem(f"{place} is no home of an exit: name it with --home")
     opening = {**options, "quiet": quiet, "verbose": verbose}
@@ -236,7 +236,7 @@ def _gate(
     return gates.gate(client, home, plan, trusted=own_fingerprints(), begun=begun)
 
 
-def _dry_run(plan: Plan, *, freeze_only: bool) -> int:
+def _dry_run(plan: Plan, *, freeze_only: bool, quiet: bool) -> int:
     from dataclasses import asdict
 
     from sfexit.offboarding import steps
@@ -261,6 +261,13 @@ def _dry_run(plan: Plan, *, freeze_only: bool) -> int:
             ensure_ascii=False,
         )
     )
+    if not quiet:
+        rows = sum(one["count"] + one["archived"] for one in transfers)
+        click.echo(
+            f"Dry run: {len(requests):,} requests, and {rows:,} records to look up and hand over; "
+            "nothing was sent.",
+            err=True,
+        )
     return _exit.CHANGES_PENDING if requests or transfers else _exit.DONE
 
 

@@ -44,6 +44,7 @@ def apply(plan: Path, freeze_only: bool, **options: Any) -> int:
 
 @click.command(
     "undo",
+    short_help="Take an offboarding back, as far as it can be.",
     epilog=(
         "\b\nExamples:\n"
         "  sfexit offboard-users undo acme-exit/offboarding/20311122T060000Z-plan.journal.jsonl\n"

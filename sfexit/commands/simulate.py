@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import json
+import shlex
 import ssl
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sfexit.commands import _exit
+from sfexit.offboarding.flags import LIFTED
+
+if TYPE_CHECKING:
+    from sfexit.simulated_org import SimulatedOrg, Staff
 
 _TLS_DAYS = 30
+_SHOWN = 3  # leavers in the line to try
+#: Those of the first kind sfexit lifts by itself; the others only somebody in Setup could.
+_BLOCKERS = {"liftable": LIFTED, "all": None, "none": ()}
 
 
 @click.command(
@@ -22,6 +31,7 @@ _TLS_DAYS = 30
         "  sfexit simulate\n"
         "  sfexit simulate --shape full --rows 100000 --pace real\n"
         "  sfexit simulate --tls --port 8443\n"
+        "  sfexit simulate --people 40 --leavers 5   to rehearse sfexit offboard-users\n"
     ),
 )
 @click.option(
@@ -67,6 +77,28 @@ _TLS_DAYS = 30
     help="How slow: as fast as it can, or like a production org far away.",
 )
 @click.option(
+    "--people",
+    type=click.IntRange(0, 20_000),
+    default=0,
+    metavar="NUMBER",
+    help="So many employees with profiles, queues, teams, sessions; the org then takes changes.",
+)
+@click.option(
+    "--leavers",
+    type=click.IntRange(1),
+    default=3,
+    show_default=True,
+    metavar="NUMBER",
+    help="With --people: name so many who are to leave, and a successor.",
+)
+@click.option(
+    "--blockers",
+    type=click.Choice(list(_BLOCKERS)),
+    default="liftable",
+    show_default=True,
+    help="With --people: what stands in the way of the first leavers, one kind each.",
+)
+@click.option(
     "--for",
     "seconds",
     type=click.FloatRange(min=0.1),
@@ -74,17 +106,36 @@ _TLS_DAYS = 30
     help="Stop by itself after so long.",
 )
 def command(
-    rows: int, seed: int, shape: str, port: int, tls: bool, pace: str, seconds: float | None
+    rows: int,
+    seed: int,
+    shape: str,
+    port: int,
+    tls: bool,
+    pace: str,
+    people: int,
+    leavers: int,
+    blockers: str,
+    seconds: float | None,
 ) -> int:
     """Run the built-in simulated org on its own, until Ctrl-C.
 
     It listens on this computer only. Prints the environment variables that lead sfexit to it on
-    stderr, and one line of JSON for programs on stdout.
+    stderr, and one line of JSON for programs on stdout. With --people it has employees, and
+    `sfexit offboard-users` can be rehearsed on it: planned, carried out, taken back.
     """
     from sfexit.commands._signals import stopping
     from sfexit.simulated_org import REAL, Pace, SimulatedOrg, serve
 
-    org = SimulatedOrg(seed=seed, rows=rows, shape=shape, query_all_files=True)
+    if people and people <= leavers:
+        raise click.UsageError(f"--leavers {leavers}: of {people} people somebody must stay")
+    org = SimulatedOrg(
+        seed=seed,
+        rows=rows,
+        shape=shape,
+        query_all_files=True,
+        read_only=not people,
+        staff=_staff(people, blockers) if people else None,
+    )
     with ExitStack() as stack:
         context, bundle = None, None
         if tls:
@@ -106,6 +157,13 @@ def command(
         _say("For sfexit, and for tools that read such variables:")
         for name, value in told.items():
             _say(f"  export {name}='{value}'")
+        leaving, successor = _who(org, leavers)
+        if leaving:
+            _say(f"{people:,} people work there. To rehearse that {len(leaving):,} of them leave:")
+            some = shlex.join(leaving[:_SHOWN])
+            _say(f"  sfexit offboard-users plan rehearsal {some} --to {shlex.quote(successor)}")
+            if leaving[_SHOWN:]:
+                _say(f"  (the other {len(leaving) - _SHOWN:,} are named on stdout)")
         _say("Ctrl-C ends it; nothing is kept.")
         line = {
             "url": server.url,
@@ -116,10 +174,28 @@ def command(
             "organization_id": org.organization_id,
             "objects": len(org.objects),
             "ca_bundle": str(bundle) if bundle is not None else None,
+            "leavers": leaving,
+            "successor": successor,
         }
         click.echo(json.dumps(line))
         stop.wait(seconds)
     return _exit.DONE
+
+
+def _staff(people: int, blockers: str) -> Staff:
+    from sfexit.simulated_org import Staff
+
+    kinds = _BLOCKERS[blockers]
+    return Staff(people=people) if kinds is None else Staff(people=people, blockers=kinds)
+
+
+def _who(org: SimulatedOrg, leavers: int) -> tuple[list[str], str]:
+    """Usernames of those who are to leave, and of a successor; none in an org without people."""
+    if org.employed is None:
+        return [], ""
+    table = org.tables.tables["User"]
+    names = [table.value(table.changes, "Username", n) or "" for n in org.employed.people]
+    return names[:leavers], names[-1]
 
 
 def _certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:

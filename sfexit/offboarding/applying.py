@@ -27,6 +27,23 @@ from sfexit.salesforce import describe
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce.client import Client
 
+_TOLD = {
+    "contain": "freezing, ending sessions, revoking tokens",
+    "strip": "taking permission sets, licences, groups, queues, territories",
+    "blockers": "lifting the blockers that were approved",
+    "ownership": "handing records over",
+    "work": "handing approvals over",
+    "deactivate": "deactivating",
+}
+_TOLD_BACK = {
+    "contain": "activating",
+    "strip": "giving licences, permission sets, groups, queues back",
+    "blockers": "putting back what was lifted",
+    "ownership": "giving records back",
+    "work": "giving approvals back",
+    "deactivate": "unfreezing",
+}
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -119,8 +136,9 @@ class _Run:
         people = [one for one in self._plan.people if one.wave == wave]
         contained = {one.user_id for one in people}
         whole = {one.user_id for one in people if one.mode == "full"} if not freeze_only else set()
+        told = _TOLD_BACK if self._plan.purpose == "undo" else _TOLD
         for phase in PHASES:
-            self._progress.phase(f"Wave {wave}: {phase}")
+            self._progress.phase(f"Wave {wave}: {told[phase]}")
             who = contained if phase == "contain" else whole
             steps = [
                 one for one in self._plan.phase(phase) if one.user_id in who and not self._done(one)

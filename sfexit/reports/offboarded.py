@@ -63,7 +63,10 @@ def summary(plan: Plan, told: Applied) -> Iterator[str]:
         f"{told.changes:,} changes and {told.moved:,} records handed over in {told.calls:,} calls"
         + (" (with what an earlier run did)" if told.resumed else "")
     )
-    yield from people(told.remains.people)
+    if plan.purpose == "undo":
+        yield from _back(told.remains.people)
+    else:
+        yield from people(told.remains.people)
     yield from unknown(told.remains)
     if told.failed:
         yield ""
@@ -80,17 +83,28 @@ def summary(plan: Plan, told: Applied) -> Iterator[str]:
     yield f"Journal: {told.journal}"
 
 
+def _back(left: Sequence[Left]) -> Iterator[str]:
+    """Who can work again; what they own is compared record by record on the way."""
+    for one in sorted(left, key=lambda one: (one.active, one.username))[: _SHOWN * 2]:
+        yield f"   {printable(one.username, 50):<50} {_state(one)}"
+    if len(left) > _SHOWN * 2:
+        yield f"   and {len(left) - _SHOWN * 2:,} more: see --json"
+
+
+def _state(one: Left) -> str:
+    if not one.active:
+        return "inactive"
+    if one.frozen is None:
+        return "active, cannot be frozen"
+    return "frozen" if one.frozen else "active"
+
+
 def people(left: Sequence[Left]) -> Iterator[str]:
     """A line for each of them; those with something left first."""
     for one in sorted(left, key=lambda one: (one.gone, one.username))[: _SHOWN * 2]:
         rows = sum(one.rows.values())
-        state = "active" if one.active else "inactive"
-        if one.frozen and one.active:
-            state = "frozen"
-        if one.frozen is None and one.active:
-            state = "active, cannot be frozen"
         yield (
-            f"   {printable(one.username, 50):<50} {state:<10} {rows:>9,} records "
+            f"   {printable(one.username, 50):<50} {_state(one):<10} {rows:>9,} records "
             f"{one.sessions:>3} sessions {one.tokens:>3} tokens"
         )
     if len(left) > _SHOWN * 2:

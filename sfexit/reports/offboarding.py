@@ -31,6 +31,12 @@ _PHASES = {
     "work": "hand over approvals",
     "deactivate": "deactivate",
 }
+_KINDS = {
+    "person": ("person", "people"),
+    "administrator": ("administrator", "administrators"),
+    "integration": ("integration user", "integration users"),
+    "portal": ("portal user", "portal users"),
+}
 
 
 def pending(plan: Plan) -> bool:
@@ -65,7 +71,8 @@ def headline(plan: Plan) -> str:
 def summary(plan: Plan, path: Path | None, missing_proof: str = "") -> Iterator[str]:
     """For the terminal."""
     for line in _summary(plan, path, missing_proof):
-        yield printable(line, 1_000)
+        text = line.lstrip(" ")  # what is harmless is also without blanks at its ends
+        yield " " * (len(line) - len(text)) + printable(text, 1_000)
 
 
 def _summary(plan: Plan, path: Path | None, missing_proof: str) -> Iterator[str]:
@@ -74,7 +81,7 @@ def _summary(plan: Plan, path: Path | None, missing_proof: str) -> Iterator[str]
     if plan.people:
         yield ""
         kinds = Counter(one.kind for one in plan.people)
-        told = ", ".join(f"{n:,} {kind}" for kind, n in sorted(kinds.items()))
+        told = ", ".join(f"{n:,} {_KINDS[kind][n > 1]}" for kind, n in sorted(kinds.items()))
         yield f"Who: {told}. Administrators left: {plan.administrators_left:,}."
         yield from _capped(
             [
@@ -177,6 +184,8 @@ def _next(plan: Plan, path: Path | None, missing_proof: str) -> Iterator[str]:
             "Before it can be carried out, plan again with the flags of the hazards that you "
             f"accept: {' '.join(plan.unaccepted)}"
         )
+    else:
+        yield f"To carry it out: sfexit offboard-users apply {path}"
     if not plan.certificate:
         yield from _wrapped(
             "Carrying it out will ask for a backup that was proven SAFE and is newer than the last "

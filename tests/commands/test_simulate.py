@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -41,3 +42,19 @@ def test_a_taken_port_is_told(tmp_path: Path) -> None:
     done = subprocess.run([*words, "--for", "0.1"], capture_output=True, text=True, timeout=60)
     assert done.returncode in (0, 2)
     assert "Traceback" not in done.stderr
+
+
+def test_people_to_rehearse_with(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "sfexit", "simulate", "--rows", "300", "--for", "0.1"]
+    done = subprocess.run(
+        [*words, "--people", "12", "--leavers", "4"], capture_output=True, text=True, timeout=60
+    )
+    told = json.loads(done.stdout)
+    assert done.returncode == 0 and len(set(told["leavers"])) == 4
+    assert told["successor"] not in told["leavers"]
+    [line] = [one for one in done.stderr.splitlines() if "offboard-users plan" in one]
+    said = shlex.split(line)
+    assert said[4:7] == told["leavers"][:3] and said[-1] == told["successor"]
+    assert "the other 1 are named" in done.stderr
+    few = subprocess.run([*words, "--people", "3"], capture_output=True, text=True, timeout=60)
+    assert few.returncode == 2 and "somebody must stay" in few.stderr
