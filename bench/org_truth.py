@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -47,7 +48,13 @@ def truth(org: SimulatedOrg) -> Truth:
             else None
             for row in range(table.total(changes))
         ]  # fmt: skip
-    return Truth(owners, {name: _joined(org, name) for name in JOINS})
+    joins = {name: _joined(org, name) for name in JOINS}
+    joins["metadata"] = Counter(
+        f"{path} {hashlib.sha256(content).hexdigest()}"
+        for component in org.metadata.truth().values()
+        for path, content in component.files
+    )
+    return Truth(owners, joins)
 
 
 def _joined(org: SimulatedOrg, name: str) -> Counter[str]:

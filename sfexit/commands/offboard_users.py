@@ -110,8 +110,8 @@ def _heirs(function: F) -> F:
                 help="Hand over open tasks and events only; closed and archived ones stay.",
             ),
             click.option(
-                "--lift", type=click.Choice(LIFTED), multiple=True,
-                help="Lift blockers of this kind by a step of the plan.",
+                "--lift", metavar="KIND", type=click.Choice(LIFTED), multiple=True,
+                help=f"Lift blockers of this kind by a step of the plan: {', '.join(LIFTED)}.",
             ),
             click.option(
                 "--include-integration", metavar="USER", multiple=True,

@@ -18,7 +18,7 @@ from sfexit.offboarding import ownership, undoing
 from sfexit.offboarding import steps as doing
 from sfexit.offboarding.checking import Caps
 from sfexit.offboarding.journal import Journal
-from sfexit.offboarding.ownership import Group, Handing
+from sfexit.offboarding.ownership import LOCKED, Group, Handing
 from sfexit.offboarding.plan import PHASES, Plan, Step, Transfer
 from sfexit.offboarding.remaining import Remains, remains
 from sfexit.preflight.questions import Questions
@@ -107,6 +107,7 @@ class _Run:
         self._caps = caps
         self._stop = stop
         self._progress = progress
+        self._in_hand = ""  # the group whose rows are handed over now
 
     def go(self, gate: str, ticket: str, *, freeze_only: bool) -> Applied:
         known = self._journal.progress
@@ -164,7 +165,9 @@ class _Run:
         for group in self._groups(transfers):
             self._check()
             self._progress.object_started(group.name, sum(one.count for one in group.transfers))
+            self._in_hand = group.name
             handing.hand_over(group)
+            self._in_hand = ""
             moved = self._journal.progress.moved.get(group.name, 0)
             self._progress.object_finished(group.name, "handed over", moved)
             refused = len(self._journal.progress.failed.get(group.name, {}))
@@ -186,7 +189,12 @@ class _Run:
         if self._stop.is_set():
             raise Interrupted("the run was asked to stop")
         failed = sum(not one["ok"] for one in self._journal.progress.steps.values())
-        failed += sum(len(rows) for rows in self._journal.progress.failed.values())
+        # Rows of the object in hand that could not be locked will be tried again.
+        failed += sum(
+            name != self._in_hand or code not in LOCKED
+            for name, rows in self._journal.progress.failed.items()
+            for code, _ in rows.values()
+        )
         if failed > self._caps.failures:
             raise Blocked(
                 f"{failed:,} changes were refused, --max-failures is {self._caps.failures:,}: read "

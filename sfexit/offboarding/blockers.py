@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from sfexit.catalog import Description
 from sfexit.offboarding.asking import Asking, Look, Row, value
+from sfexit.offboarding.flags import IN_FILES
 from sfexit.offboarding.naming import Mention
 from sfexit.offboarding.people import User
 from sfexit.offboarding.plan import Blocker, Step
@@ -112,23 +113,34 @@ def of_metadata(found: Sequence[Mention]) -> tuple[list[Blocker], list[Mention]]
         if one.type in ("Flow", "ConnectedApp", "Queue", "Community"):
             others.append(one)
             continue
-        code = _code(one)
+        code = code_of(one)
         kind = _KINDS[code]
         sole = one.siblings <= 1
         fix = kind.fix
+        if code in IN_FILES:
+            fix = f"{fix}, or plan with --lift {code}"
         if code == "workflow_alert" and not sole:
             fix = "blocks only when every other recipient is gone; remove this one"
-        where = f"{printable(one.file, 120)}: {' > '.join(one.path)}"
         key = (code, one.user_id, one.file, one.label)
         blockers.setdefault(
             key,
             Blocker(code, one.user_id, _object_of(one), f"{kind.label}: {one.label}".rstrip(": "),
-                    kind.setup_path, fix, "", True, where),
+                    kind.setup_path, fix, "", True, _evidence(one)),
         )  # fmt: skip
     return list(blockers.values()), others
 
 
-def _code(one: Mention) -> str:
+def key_of(one: Mention) -> tuple[str, str, str]:
+    """What tells the blocker of a mention: its code, the user and the evidence."""
+    return (code_of(one), one.user_id, _evidence(one))
+
+
+def _evidence(one: Mention) -> str:
+    return f"{printable(one.file, 120)}: {' > '.join(one.path)}"
+
+
+def code_of(one: Mention) -> str:
+    """The kind of blocker that a mention is."""
     if one.type == "Settings":
         return _SETTINGS.get(one.path[-1] if one.path else "", "named_in_metadata")
     for element, code in _NAMED.get(one.type, ()):

@@ -34,5 +34,10 @@ FLAGS: dict[str, tuple[str, str]] = {
                     "records that name a user in another field than the owner keep doing so"),
     "private": ("--accept-private", "private reports and dashboards are lost to everybody"),
 }  # fmt: skip
+#: Blockers in metadata files that a deployment lifts.
+IN_FILES = frozenset(
+    {"default_case_owner", "automated_case_user", "case_assignment", "lead_assignment",
+     "auto_response", "escalation", "workflow_alert", "workflow_task", "workflow_field"}
+)  # fmt: skip
 #: Blockers that sfexit can lift by itself, when they are approved one by one.
-LIFTED = ("delegated_approver", "hierarchy_field")
+LIFTED = ("delegated_approver", "hierarchy_field", *sorted(IN_FILES))

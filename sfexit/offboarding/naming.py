@@ -8,9 +8,8 @@ AutoResponseRules, EscalationRules, Workflow, ApprovalProcess, Flow, CustomSite,
 from __future__ import annotations
 
 import re
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import IO, Any, NoReturn
 from urllib.parse import unquote
@@ -18,7 +17,9 @@ from xml.parsers import expat
 
 from sfexit.errors import DamagedAnswer, OrgRefused
 from sfexit.offboarding.asking import Asking
+from sfexit.offboarding.files import MOST_BYTES
 from sfexit.offboarding.people import User
+from sfexit.offboarding.retrieving import opened, retrieved
 from sfexit.redaction import printable
 from sfexit.salesforce import metadata_api
 from sfexit.salesforce.client import Client
@@ -29,7 +30,6 @@ TYPES = (
     "ApprovalProcess", "Flow", "CustomSite", "ConnectedApp", "Queue", "Community",
 )  # fmt: skip
 _MOST_TEXT = 512 << 20  # of all files of one ZIP, unpacked
-_WAITS = 240  # looks at a retrieve, up to 20 s apart: more than an hour
 _TOKEN = re.compile(r"005[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?|[^\s\"'<>(),;|]+@[^\s\"'<>(),;|]+")
 _LABELS = ("fullName", "name", "label", "masterLabel")
 
@@ -47,8 +47,12 @@ class Mention:
     siblings: int
 
 
-def mentions(asking: Asking, users: Sequence[User]) -> list[Mention]:
-    """All mentions of these users. A type that cannot be read is noted as unknown."""
+def mentions(
+    asking: Asking, users: Sequence[User], keep: dict[str, bytes] | None = None
+) -> list[Mention]:
+    """All mentions of these users. A type that cannot be read is noted as unknown. `keep` takes
+    the files that name somebody, but for the very long ones."""
+    kept = keep if keep is not None else {}
     known = Known(users)
     found: list[Mention] = []
     try:
@@ -61,11 +65,11 @@ def mentions(asking: Asking, users: Sequence[User]) -> list[Mention]:
         return found
     wanted = [one for one in TYPES if one in types]
     try:
-        found += _retrieved(asking.client, wanted, known)
+        found += _retrieved(asking.client, wanted, known, kept)
     except (OrgRefused, DamagedAnswer):
         for one in wanted:
             try:
-                found += _retrieved(asking.client, [one], known)
+                found += _retrieved(asking.client, [one], known, kept)
             except (OrgRefused, DamagedAnswer) as refused:
                 asking.note(
                     f"metadata of the type {one} could not be searched for these users "
@@ -74,45 +78,29 @@ def mentions(asking: Asking, users: Sequence[User]) -> list[Mention]:
     return sorted(set(found), key=lambda one: (one.user_id, one.file, one.path, one.label))
 
 
-def _retrieved(client: Client, types: Sequence[str], known: Known) -> list[Mention]:
+def _retrieved(
+    client: Client, types: Sequence[str], known: Known, keep: dict[str, bytes]
+) -> list[Mention]:
     """Raises OrgRefused when the org does not do it, DamagedAnswer when its ZIP is none."""
-    retrieve = metadata_api.start(client, [(one, "*") for one in types])
-    state = metadata_api.check(client, retrieve)
-    wait = 0.5
-    for _ in range(_WAITS):
-        if state.done:
-            break
-        client.pause(wait)
-        wait = min(wait * 2, 20.0)
-        state = metadata_api.check(client, retrieve)
-    if not state.done or state.status != "Succeeded":
-        raise OrgRefused(0, state.error_code or "REQUEST_RUNNING_TOO_LONG", state.error_message)
-    with tempfile.TemporaryFile() as packed:
-
-        def begin() -> Callable[[bytes], None]:
-            packed.seek(0)
-            packed.truncate()
-            return lambda data: _write(packed, data)
-
-        metadata_api.check(client, retrieve, sink=begin)
-        return list(_searched(packed, known))
+    with retrieved(client, [(one, "*") for one in types]) as packed:
+        return list(_searched(packed, known, keep))
 
 
-def _write(target: IO[bytes], data: bytes) -> None:
-    target.write(data)
-
-
-def _searched(packed: IO[bytes], known: Known) -> Iterator[Mention]:
+def _searched(packed: IO[bytes], known: Known, keep: dict[str, bytes]) -> Iterator[Mention]:
     total = 0
     try:
-        with zipfile.ZipFile(packed) as archive:
+        with opened(packed) as archive:
             for one in archive.infolist():
                 total += one.file_size
                 if total > _MOST_TEXT:
                     raise DamagedAnswer("The ZIP of a retrieve holds more than it should.")
                 if one.is_dir() or one.filename.endswith("package.xml"):
                     continue
-                yield from search(unquote(one.filename), archive.read(one), known)
+                content, name = archive.read(one), unquote(one.filename)
+                found = list(search(name, content, known))
+                if found and len(content) <= MOST_BYTES:
+                    keep[name] = content
+                yield from found
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise DamagedAnswer("The ZIP of a retrieve cannot be read.") from error
 

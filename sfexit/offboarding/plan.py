@@ -32,7 +32,7 @@ PHASES = (
     "deactivate",
 )
 #: What a step does. `create` and `delete` are of rows that join a user to something.
-KINDS = ("update", "create", "delete", "revoke")
+KINDS = ("update", "create", "delete", "revoke", "deploy")
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Step:
     """One change of one row. `before` and `after` are the values of `fields` that it touches.
 
     A `delete` holds all that is needed to make the row again in `before`; a `create` has its
-    values in `after` and no record id; a `revoke` names a row of OauthToken.
+    values in `after` and no record id; a `revoke` names a row of OauthToken; a `deploy` has a type
+    of metadata as its object, a file's path as its record and the whole file as its `content`.
     """
 
     id: str

@@ -17,6 +17,7 @@ from sfexit.offboarding import (
     hazards,
     holdings,
     inheriting,
+    lifting,
     naming,
     owned,
     people,
@@ -141,12 +142,19 @@ def _filled(
         estate,
         open_activities_only=options.open_activities_only,
     )
-    mentions = naming.mentions(asking, going) if going else []
+    files: dict[str, bytes] = {}
+    mentions = naming.mentions(asking, going, files) if going else []
     named, others = blockers.of_metadata(mentions)
-    in_rows, lifting = (
+    in_rows, in_steps = (
         blockers.of_rows(asking, [one for one in going if one.id in full], heirs, options.lift)
         if going else ([], [])
     )  # fmt: skip
+    in_files = lifting.of_files(
+        mentions, files, users.by_id, heirs, [one.id for one in going if one.id in full],
+        options.lift, len(in_steps) + 1,
+    )  # fmt: skip
+    deploys = {step.id: step for _, step in in_files}
+    named = lifting.with_steps(named, in_files)
     found: list[Blocker] = [one for one in (*named, *in_rows) if one.user_id in full]
     work = _approvals(asking, [one for one in going if one.id in full], heirs)
     last = [_deactivation(one) for one in going if one.id in full and one.active]
@@ -163,7 +171,10 @@ def _filled(
                    dict(sorted(signs[one.id].logins.items())))
             for one in going
         ),
-        steps=holdings.numbered([*held.steps, *lifting, *work, *last], PHASES),
+        steps=holdings.numbered(
+            [*held.steps, *in_steps, *deploys.values(), *work, *last],
+            PHASES,
+        ),
         transfers=transfers,
         blockers=blockers.merged([*found, *(blockers.unseen() if full else ())]),
         hazards=hazards.look(asking, seen) if going else (),

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from sfexit.errors import DamagedAnswer, OrgRefused, OutcomeUnknown, SfexitError
+from sfexit.offboarding.files import CONTENT, current, deployed
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.looking import by_ids, chunks, text
 from sfexit.offboarding.ownership import LOCKED
@@ -62,7 +63,7 @@ def carry_out(
     Every outcome stands in the journal; a refusal of a row is recorded and the rest goes on.
     """
     for (kind, name), group in _grouped(steps):
-        for part in chunks(group, _FEW.get(name, writing.MOST)):
+        for part in chunks(group, _most(kind, name)):
             check()
             _part(client, journal, kind, name, part)
             for _ in range(_LOCK_TRIES):
@@ -77,8 +78,13 @@ def requests(steps: Sequence[Step]) -> list[Request]:
     """The requests that these steps come to."""
     out = []
     for (kind, name), group in _grouped(steps):
-        for part in chunks(group, _FEW.get(name, writing.MOST)):
-            if kind == "revoke":
+        for part in chunks(group, _most(kind, name)):
+            if kind == "deploy":
+                out += [
+                    Request("POST", "/metadata/deployRequest", {one.record_id: one.after[CONTENT]})
+                    for one in part
+                ]
+            elif kind == "revoke":
                 out += [Request("POST", "/services/oauth2/revoke", "token=(hidden)") for _ in part]
             elif kind == "delete":
                 listed = ",".join(one.record_id for one in part)
@@ -95,6 +101,11 @@ def requests(steps: Sequence[Step]) -> list[Request]:
                     Request(method, "/composite/sobjects", {"allOrNone": False, "records": records})
                 )
     return out
+
+
+def _most(kind: str, name: str) -> int:
+    """Steps of one request. Files go one by one, so that one that is refused stops no other."""
+    return 1 if kind == "deploy" else _FEW.get(name, writing.MOST)
 
 
 def _grouped(steps: Sequence[Step]) -> list[tuple[tuple[str, str], list[Step]]]:
@@ -173,6 +184,8 @@ def _send(client: Client, kind: str, name: str, steps: list[Step]) -> list[Outco
         return writing.create(client, name, [_values(one.after) for one in steps])
     if kind == "delete":
         return writing.delete(client, [one.record_id for one in steps])
+    if kind == "deploy":
+        return [deployed(client, one) for one in steps]
     return [_revoke(client, one) for one in steps]
 
 
@@ -264,9 +277,23 @@ def _plain(value: Any) -> str | None:
     return moment.astimezone(UTC).isoformat() if moment.tzinfo else told
 
 
+def _deploys(client: Client, _name: str, steps: list[Step]) -> dict[str, str]:
+    live = current(client, steps)
+    known = {one.id: (one.before[CONTENT], one.after[CONTENT]) for one in steps}
+    return {
+        one.id: DONE
+        if live.get(one.record_id) == known[one.id][1]
+        else OPEN
+        if live.get(one.record_id) == known[one.id][0]
+        else ODD
+        for one in steps
+    }
+
+
 _STATES: dict[str, Callable[[Client, str, list[Step]], dict[str, str]]] = {
     "update": _updates,
     "delete": _deletes,
     "revoke": _deletes,
     "create": _creates,
+    "deploy": _deploys,
 }

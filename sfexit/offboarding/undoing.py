@@ -169,9 +169,9 @@ def _steps(read: _Read, done: Plan, now: datetime) -> tuple[list[Step], set[str]
 def _reversed(step: Step, record_id: str) -> Step:
     text = f"Take back: {step.text}"
     same = (f"undo-{step.id}", _phase(step))
-    if step.kind == "update":
+    if step.kind in ("update", "deploy"):
         return Step(
-            *same, "update", step.user_id, step.object, record_id, step.after, step.before, text
+            *same, step.kind, step.user_id, step.object, record_id, step.after, step.before, text
         )
     if step.kind == "delete":
         return Step(*same, "create", step.user_id, step.object, "", {}, step.before, text)

@@ -14,6 +14,7 @@ from .bulk import BulkJobs, new_secret
 from .catalogue import standard_objects
 from .changes import Changes
 from .data import AS_OF, Table, Tables
+from .deploys import Deploys
 from .doubts import Doubts
 from .errors import ApiError
 from .feeds import relationship
@@ -178,6 +179,7 @@ class SimulatedOrg:
         self.metadata = Metadata(self)
         self.writes = Writes(self)
         self.ingest = IngestJobs(self)
+        self.deploys = Deploys(self)
         self._tokens: dict[str, float] = {}
         self._refresh: set[str] = set()
         self._grant_alive = True

@@ -161,6 +161,13 @@ class Routes:
                 ("POST", "rows.create", v + "/composite/sobjects", self.change_many),
                 ("PATCH", "rows.update", v + "/composite/sobjects", self.change_many),
                 ("DELETE", "rows.delete", v + "/composite/sobjects", self.change_many),
+                ("POST", "metadata.deploy", v + "/metadata/deployRequest", self.deploy),
+                (
+                    "GET",
+                    "metadata.deploying",
+                    v + r"/metadata/deployRequest/(?P<deployment>\w+)",
+                    self.deploying,
+                ),
                 ("POST", "ingest.create", v + "/jobs/ingest", self.ingest_create),
                 ("GET", "ingest.list", v + "/jobs/ingest", self.ingest_list),
                 ("GET", "ingest.poll", v + r"/jobs/ingest/(?P<job>\w+)", self.ingest_poll),
@@ -684,6 +691,16 @@ class Routes:
                 request.headers,
             )
         )
+
+    def deploy(self, request: Request, version: str) -> Answer:
+        """``POST /metadata/deployRequest``."""
+        self._writing(request)
+        kind = request.headers.get("Content-Type", "")
+        return _json(self.org.deploys.begin(kind, request.body), 201)
+
+    def deploying(self, request: Request, version: str, deployment: str) -> Answer:
+        """``GET /metadata/deployRequest/{id}``."""
+        return _json(self.org.deploys.look(deployment))
 
     def ingest_create(self, request: Request, version: str) -> Answer:
         """``POST /jobs/ingest``."""

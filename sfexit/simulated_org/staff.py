@@ -41,6 +41,19 @@ BLOCKERS: dict[str, str] = {
     "default_workflow_user": "You cannot deactivate the Default Workflow User",
     "reminder_sender": _NO + "the sender of opportunity update reminders.",
 }
+#: Those that lie in metadata files: they are gone once the file names somebody else.
+FILES: dict[str, tuple[str, str]] = {
+    "default_case_owner": ("Settings", "Case"),
+    "automated_case_user": ("Settings", "Case"),
+    "case_assignment": ("AssignmentRules", "Case"),
+    "lead_assignment": ("AssignmentRules", "Lead"),
+    "auto_response": ("AutoResponseRules", "Case"),
+    "escalation": ("EscalationRules", "Case"),
+    "workflow_alert": ("Workflow", "Opportunity"),
+    "workflow_task": ("Workflow", "Opportunity"),
+    "workflow_field": ("Workflow", "Opportunity"),
+    "approval": ("ApprovalProcess", "Opportunity.Discount"),
+}
 #: Those that no query and no metadata file shows.
 UNSEEN = frozenset(
     {"default_lead_owner", "web_to_lead", "default_workflow_user", "reminder_sender"}

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape
 
 from .data import Table
-from .staff import BLOCKERS, Employed, Staff
+from .staff import BLOCKERS, FILES, Employed, Staff
 from .writes import Deed, Refused, Writes
 
 if TYPE_CHECKING:
@@ -134,6 +135,13 @@ class StaffRules:
             return next(self.rows("User", DelegatedApproverId=user_id), None) is not None
         if kind == "hierarchy_field":
             return next(self.rows("User", Mentor__c=user_id), None) is not None
+        file = FILES.get(kind)
+        if file is not None:
+            name = escape(self.get(user_id, "Username") or "")
+            component = self.org.metadata.truth().get(file)
+            return component is not None and any(
+                f">{name}<".encode() in body for _, body in component.files
+            )
         return True
 
     def _seat(self, deed: Deed) -> None:
