@@ -1,4 +1,4 @@
-"""Rows that only come inside the rows of record feeds are compared, too."""
+"""What comes by roads of its own is compared, too: rows inside feeds, and photos."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from live_rig import LiveRig, chosen
 
 from sfexit.simulated_org.feeds import CHILDREN, feed_children
+from sfexit.simulated_org.schema import parse_fields
 from sfexit.verify.verdict import Verdict
 
 
@@ -37,5 +38,25 @@ def test_what_hangs_on_posts_is_compared_and_a_change_is_found(rig: LiveRig) -> 
         found = {(one.object, one.code) for one in again.findings}
         assert ("FeedLike", "row-missing") in found
         assert ("FeedTrackedChange", "row-stale") in found
+    finally:
+        rig.close()
+
+
+def test_photos_are_no_images_of_a_text(fast_folder: Path) -> None:
+    objects = []
+    for one in chosen("Account"):
+        if one.name == "User":
+            one = replace(
+                one, fields=(*one.fields, *parse_fields("FullPhotoUrl url gen=photo")), _index={}
+            )
+        objects.append(one)
+    rig = LiveRig(fast_folder / "org", objects=objects, rows=300)
+    try:
+        rig.export()
+        judged = rig.judge()
+        assert judged.verdict is Verdict.SAFE, [one.key for one in judged.findings]
+        asked = [one.path for one in rig.server.requests]
+        assert any(path.startswith("/photos/") for path in asked)
+        assert not any("richTextImageFields" in path for path in asked)
     finally:
         rig.close()

@@ -42,6 +42,7 @@ _ELSEWHERE = {"ContentLocation": ("E", "L"), "FileType": ("LINK",)}
 #: object → column that is filled when the body lies elsewhere (Object Reference, Document: Url).
 _LINKS = {"Document": ("Url",), "ContentVersion": ("ContentUrl",)}
 _DELETED_ASKED = 5
+_PHOTO = "FullPhotoUrl"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,79}")
 #: Renditions and previews are made from the files, and are none (Object Reference,
 #: ContentVersionRenditionContent, ContentBody).
@@ -239,6 +240,8 @@ def _images(wire: Wire, bag: Bag, sample: int, deep: bool, chance: random.Random
     for line in bag.files():
         if not line.get("reference") or line.get("is_deleted") == "true":
             continue
+        if line.get("field") == _PHOTO:
+            continue  # no image of a text; its version is in the row's address, which is compared
         seen += 1
         if deep or len(drawn) < sample:
             drawn.append(line)
