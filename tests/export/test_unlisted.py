@@ -58,7 +58,7 @@ def test_documents_of_other_libraries_are_named_with_the_permission_that_shows_t
     assert set(found) == expected(rig, bag) != set()
     assert all("ContentFolderMember.ChildRecordId" in row["reason"] for row in found.values())
     line = ledger_of(bag)["ContentDocument"]
-    assert f"{len(found)} documents are named by other records" in line.reason
+    assert f"{len(found)} more named by other records and not shown" in line.reason
     assert "Query All Files" in line.remedy and line.incomplete
     proven = verify_offline(rig.root, Options(level=Level.DEEP, workers=1)).judgement
     assert [one for one in proven.findings if one.object == "ContentDocument"] == []

@@ -93,12 +93,12 @@ def with_unlisted(line: LedgerLine, count: int, *, held: bool) -> LedgerLine:
     """The line of ContentDocument. `held`: this user has the permission to see all files."""
     where = layout.BODY_EXCEPTIONS.removeprefix("data/")
     if held:
-        why = "and the org shows them to nobody: they were deleted for good"
+        why = "shown to nobody, so deleted for good"
         remedy = ""
     else:
-        why = "and the org does not show them to this user"
-        remedy = f"give the export user Query All Files, then {plan.RUN_AGAIN}"
-    reason = f"{count:,} documents are named by other records, {why} (each is named in {where})"
+        why = "not shown to this user"
+        remedy = "give the export user Query All Files, then export again with --anew"
+    reason = f"{count:,} more named by other records and {why}; each is named in {where}"
     return replace(
         line,
         reason="; ".join(filter(None, [line.reason, reason])),
