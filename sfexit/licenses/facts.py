@@ -86,6 +86,17 @@ class Facts:
     rows_read: int
 
 
+_NAMES = ("Name", "MasterLabel", "LicenseDefinitionKey")
+# UserLicense.LicenseDefinitionKey, of which the labels differ by edition and language:
+# https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/sforce_api_objects_userlicense.htm
+_CALLED = {
+    "SFDC": "Salesforce",
+    "AUL": "Salesforce Platform",
+    "PID_Customer_Community": "Customer Community",
+    "PID_Customer_Community_Login": "Customer Community Login",
+    "PID_Partner_Community": "Partner Community",
+    "PID_Partner_Community_Login": "Partner Community Login",
+}
 # Each is a permission set licence that works without a permission set.
 _NEEDS_NONE = frozenset({"SalesUserPsl", "SalesforceAPIIntegrationPsl", "IdentityConnect"})
 # Written by the system or by signing in: no work of a person.
@@ -163,7 +174,10 @@ def _whole(text: str) -> int:
 
 
 def _people(tables: Tables) -> dict[str, Person]:
-    licenses = _pairs(tables.rows("UserLicense", "Id", "Name"))
+    licenses = {
+        key: _license(name, label, definition)
+        for key, name, label, definition in tables.rows("UserLicense", "Id", *_NAMES)
+    }
     profiles = _pairs(tables.rows("Profile", "Id", "UserLicenseId"))
     columns = ("Id", "Name", "Username", "Email", "IsActive", "ProfileId", "CreatedDate")
     found = {}
@@ -253,11 +267,16 @@ def _work(tables: Tables, people: dict[str, Person], since: date) -> int:
     return count
 
 
+def _license(name: str, label: str, key: str) -> str:
+    """What people call a licence: by its key where that is known, else its label."""
+    return _CALLED.get(key) or _CALLED.get(name) or label or name
+
+
 def _pools(tables: Tables) -> list[Pool]:
     found = [
-        Pool("user licence", name, status, _whole(total), _whole(used))
-        for name, status, total, used in tables.rows(
-            "UserLicense", "Name", "Status", "TotalLicenses", "UsedLicenses"
+        Pool("user licence", _license(name, label, key), status, _whole(total), _whole(used))
+        for name, label, key, status, total, used in tables.rows(
+            "UserLicense", *_NAMES, "Status", "TotalLicenses", "UsedLicenses"
         )
     ]
     found += [

@@ -25,6 +25,7 @@ RULES = {
     "LIC07": "signs in to other apps only",
     "LIC08": "one person on two seats",
     "LIC09": "bought and given to nobody",
+    "LIC10": "community member who seldom signs in",
 }
 FULL = "Salesforce"
 PLATFORM, INTEGRATION, IDENTITY, NONE = (
@@ -52,6 +53,10 @@ _FULL_OBJECTS = frozenset(
         "Solution",
     }
 )
+# Each has a kin that is paid by the sign-in instead of by the member. Below so many sign-ins a
+# month paying for each is commonly cheaper; your own order form decides.
+_MEMBERS = frozenset({"Customer Community", "Customer Community Plus", "Partner Community"})
+SELDOM = 2
 _SYSTEM_TYPES = ("AutomatedProcess", "CloudIntegrationUser", "Guest")
 
 
@@ -154,6 +159,10 @@ def _of_user(one: Person, facts: Facts) -> Iterator[Advice]:
         yield _about(one, "LIC01", f"last signed in on {one.last_login}", one.license)
     if one.frozen:
         yield _about(one, "LIC02", "frozen users are billed like others", one.license)
+    monthly = Decimal(sum(one.logins.values()) * 30) / facts.window_days
+    if one.license in _MEMBERS and 0 < monthly < SELDOM:
+        evidence = f"{sum(one.logins.values()):,} sign-ins in {facts.window_days} days"
+        yield _about(one, "LIC10", evidence, one.license, f"{one.license} Login")
     if one.license != FULL:
         return
     if one.kind == API:

@@ -103,6 +103,8 @@ def summary(used: Sequence[Need], rows: Sequence[Row], currency: str) -> Iterato
 def page(used: Sequence[Need], rows: Sequence[Row], currency: str) -> str:
     """The same as one HTML file."""
     features = [(one.key, one.title) for one in used if not one.rebuilt]
+    priced = any(row.yearly is not None for row in rows)
+    partners = any(row.partner for row in rows)
     body = [
         "<h1>What is used, and where it could go</h1>",
         "<h2>Requirements</h2>",
@@ -115,15 +117,16 @@ def page(used: Sequence[Need], rows: Sequence[Row], currency: str) -> str:
         ),
         "<h2>Scorecard</h2>",
         html.table(
-            ("System", "Score", "Known", *(title for _, title in features), "A year", "Partner"),
+            ("System", "Score", "Known", *(title for _, title in features),
+             *(["A year"] if priced else []), *(["Partner"] if partners else [])),
             [
                 (
                     row.alternative.name,
                     f"{row.score} %",
                     f"{row.known} %",
                     *(dict(row.ratings)[key] or "?" for key, _ in features),
-                    _cost(row, currency),
-                    row.partner,
+                    *([_cost(row, currency)] if priced else []),
+                    *([row.partner] if partners else []),
                 )
                 for row in rows
             ],

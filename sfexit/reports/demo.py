@@ -28,6 +28,12 @@ class Act:
     wrong: tuple[str, ...]
 
 
+def _ended(run: Run) -> str:
+    if not run.right:
+        return f" → exit {run.code}, not as it should"
+    return f" → exit {run.code}, as it should" if run.code else ""
+
+
 def page(acts: Sequence[Act], seconds: float) -> str:
     """One HTML file, to lie in the home."""
     wrong = [f"{act.title}: {one}" for act in acts for one in act.wrong]
@@ -47,20 +53,16 @@ def page(acts: Sequence[Act], seconds: float) -> str:
         )
     for number, act in enumerate(acts, 1):
         body.append(f"<h2>{number}. {html.text(act.title)}</h2>")
+        if act.runs:
+            lines = "".join(
+                f"<li><code>{html.text(run.line)}</code>{_ended(run)}</li>" for run in act.runs
+            )
+            body.append(f"<ul>{lines}</ul>")
         if act.made:
+            body.append("<p>Made:</p>")
             links = "".join(
                 f'<li><a href="{html.text(quote(path))}">{html.text(what)}</a></li>'
                 for what, path in act.made
             )
             body.append(f"<ul>{links}</ul>")
-        if act.runs:
-            body.append(
-                html.table(
-                    ("Command line", "Exit code", ""),
-                    [
-                        (run.line, run.code, "" if run.right else "NOT as it should")
-                        for run in act.runs
-                    ],
-                )
-            )
     return html.page("An exit, rehearsed", "\n".join(body))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
@@ -19,6 +20,7 @@ td.n,th.n{text-align:end;font-variant-numeric:tabular-nums}
 .alarm{border-inline-start:.4rem solid #c22;padding:.4rem 1rem;background:#c221}
 .calm{border-inline-start:.4rem solid #282;padding:.4rem 1rem;background:#2821}
 .sign{border-top:1px solid;width:20rem;margin-top:4rem;padding-top:.3rem}
+.d{white-space:nowrap}code{font-family:ui-monospace,monospace;font-size:.9em}
 .small{font-size:.85rem;opacity:.8}li{margin:.3rem 0}
 @media print{body{max-width:none;margin:0;font-size:11px}h2{break-after:avoid}
 tr{break-inside:avoid}.alarm,.calm{background:none}}
@@ -31,12 +33,9 @@ def text(value: object, limit: int = 1000) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; numbers stand to the right."""
+    """A table; numbers and amounts stand to the right, dates are not broken."""
     lines = list(rows)
-    numeric = [
-        bool(lines) and all(isinstance(row[i], (int, float)) or row[i] == "" for row in lines)
-        for i in range(len(heads))
-    ]
+    numeric = [_numeric([row[i] for row in lines]) for i in range(len(heads))]
     head = "".join(_cell("th", name, n) for name, n in zip(heads, numeric, strict=True))
     body = "".join(
         "<tr>" + "".join(_cell("td", one, n) for one, n in zip(row, numeric, strict=True)) + "</tr>"
@@ -45,10 +44,27 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
+_AMOUNT = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?: (?:[A-Z]{3}|%))?")
+# Words that would push a table out of the page may be broken where their parts meet.
+_LONG = re.compile(r"[^\s<>]{25,}")
+_SEAM = re.compile(r"[/._,:=@-](?=.)|[a-z](?=[A-Z])")
+_DAY = re.compile(r"(?:\b[A-Z][a-z]{2} )?\b\d{4}-\d\d-\d\d\b")
+
+
+def _numeric(column: Sequence[object]) -> bool:
+    told = [one for one in column if one != ""]
+    return bool(told) and all(
+        isinstance(one, (int, float)) or (isinstance(one, str) and _AMOUNT.fullmatch(one))
+        for one in told
+    )
+
+
 def _cell(tag: str, value: object, numeric: bool) -> str:
     shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
     kind = ' class="n"' if numeric else ""
-    return f"<{tag}{kind}>{text(shown)}</{tag}>"
+    inside = _LONG.sub(lambda word: _SEAM.sub(r"\g<0><wbr>", word[0]), text(shown))
+    inside = _DAY.sub(r'<span class="d">\g<0></span>', inside)
+    return f"<{tag}{kind}>{inside}</{tag}>"
 
 
 def items(texts: Iterable[str], *, ordered: bool = False) -> str:

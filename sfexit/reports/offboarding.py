@@ -253,7 +253,7 @@ def page(plan: Plan, path: Path | None) -> str:
         [
             (one.wave, one.username, one.name, one.kind, _mode(one.mode),
              names.get(one.successor, one.successor),
-             ", ".join(f"{kind} {moment}" for kind, moment in one.last_logins.items()))
+             ", ".join(f"{kind} {moment[:10]}" for kind, moment in one.last_logins.items()))
             for one in plan.people
         ],
     )  # fmt: skip

@@ -18,7 +18,7 @@ from openpyxl import load_workbook
 from sfexit.commands import main
 from sfexit.licenses.prices import price_book
 from tests.billing.invoices import CONTRACT
-from tests.licenses.made_bag import company, make_bag
+from tests.licenses.made_bag import company, login, make_bag, record, user
 
 
 def run(*words: object) -> tuple[int, str, str]:
@@ -123,3 +123,33 @@ def test_files_keep_hostile_names_as_text(home: Path) -> None:
 
 def test_every_price_of_the_book_says_where_and_when() -> None:
     assert all(one.source and one.as_of and not one.verified for one in price_book())
+
+
+def test_licences_are_known_by_their_keys_and_members_who_seldom_come(tmp_path: Path) -> None:
+    keys = {"a": "SFDC", "b": "PID_Customer_Community", "c": "Something_Else"}
+    home = make_bag(
+        tmp_path / "home",
+        {
+            "UserLicense": [
+                {"Id": key, "Name": name, "LicenseDefinitionKey": name, "Status": "Active",
+                 "MasterLabel": "Label", "TotalLicenses": "9", "UsedLicenses": "9"}
+                for key, name in keys.items()
+            ],
+            "Profile": [{"Id": f"00e{key}", "UserLicenseId": key} for key in keys],
+            "User": [
+                user(1, ProfileId="00ea"),
+                user(2, ProfileId="00eb"), user(3, ProfileId="00eb"), user(4, ProfileId="00eb"),
+            ],
+            "LoginHistory": [
+                *[login(1)] * 9, login(2),  # once in 90 days
+                *[login(3, day=f"2026-11-{day:02}") for day in range(1, 8)],
+            ],
+            "Opportunity": [record(1)],
+        },
+    )  # fmt: skip
+    found = told(home)
+    assert {one["name"] for one in found["pools"]} == {"Salesforce", "Customer Community", "Label"}
+    seldom = [one for one in found["advice"] if one["rule"] == "LIC10"]
+    assert [(one["user"], one["instead"]) for one in seldom] == [
+        ("Person 2", "Customer Community Login")
+    ]

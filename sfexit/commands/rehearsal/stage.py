@@ -105,7 +105,7 @@ class Stage:
             raise Interrupted("stopped")
         if into is not None:
             into.write_text(document.getvalue(), "utf-8")
-        ran = Ran(line, code, expect, shown.whole)
+        ran = Ran(_short(line), code, expect, shown.whole)
         self.acts[-1].runs.append(ran)
         if not ran.right:
             self.wrong(f"it ended with {code}, not {expect}")
