@@ -211,7 +211,7 @@ def _facts(facts: Facts, words: Wording) -> Grid:
         (labels["orders"], ", ".join(told.orders)),
         (labels["org"], facts.org_id),
         (labels["domain"], told.my_domain),
-        (labels["term"], f"{words.digits(told.start)} – {words.digits(told.end)}"),
+        (labels["term"], words.span(told.start, told.end)),
         (labels["last_day"], both(words, told.end)),
         (labels["clause"], told.notice.clause),
     )

@@ -49,6 +49,14 @@ class Wording:
         numbers would be turned round there (Unicode Standard Annex 9, rules W2 and W4)."""
         return day.isoformat().replace("-", "/") if self.rtl else day.isoformat()
 
+    def span(self, start: date, end: date) -> str:
+        """A period. In words where text runs from right to left: a web page and a Word file set
+        `a – b` in opposite orders there."""
+        if self.rtl:
+            from_, until = self.labels["from"], self.labels["until"]
+            return f"{from_} {self.digits(start)} {until} {self.digits(end)}"
+        return f"{self.digits(start)} – {self.digits(end)}"
+
     def text(self, part: str, key: str) -> str:
         """A text as it stands in the file."""
         return str(self.parts[part][key])

@@ -85,3 +85,12 @@ def test_a_brace_in_a_fact_stays_a_brace() -> None:
     runs = fill("to {vendor}.", {"vendor": "{contract} {0}"})
     assert plain(runs) == "to {contract} {0}."
     assert [run.fact for run in runs] == [False, True, False]
+
+
+def test_a_period_reads_the_same_way_whatever_sets_it() -> None:
+    start, end = date(2026, 4, 1), date(2027, 3, 31)
+    assert wording("en").span(start, end) == "2026-04-01 – 2027-03-31"
+    arabic = wording("ar")
+    assert arabic.span(start, end) == (
+        f"{arabic.labels['from']} 2026/04/01 {arabic.labels['until']} 2027/03/31"
+    )
