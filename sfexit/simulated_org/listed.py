@@ -351,6 +351,15 @@ _ROWS = {
     "ContactFeed": 4,
     "CampaignHistory": 3,
 }
+#: What a kind of companion can, by the calls that it supports (Object Reference,
+#: StandardObjectNameHistory, …Feed, …Share; Change Data Capture Developer Guide; Localization).
+_OF_KIND = {
+    "ChangeEvent": "vy",
+    "Feed": "dqrv",
+    "History": "qrv",
+    "Localization": "cdqrvw",
+    "Share": "cdqvw",
+}
 _OWN_ID = {
     "Account",
     "Campaign",
@@ -367,7 +376,11 @@ _OWN_ID = {
 def lines(name: str) -> list[list[str]]:
     """The entries of one of the lists beside this module."""
     text = (files(__package__) / name).read_text("ascii")
-    return [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    entries = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    for words in entries:
+        if words[2] == "=":
+            words[2] = _OF_KIND[words[3].partition(":")[0]]
+    return entries
 
 
 def parent_field(parent: str, companion: str) -> Field:
