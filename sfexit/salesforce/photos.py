@@ -7,6 +7,7 @@ Guide, "User Profiles Photo", "Group Photo", "Photo"): that one is asked for, wi
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from sfexit.errors import DamagedAnswer, OrgRefused, SignInProblem, Transient, U
 from sfexit.salesforce.bodies import BodyAnswer
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.ids import full_id
+from sfexit.salesforce.refusals import PassingRefusal
 
 FIELD = "FullPhotoUrl"
 RESOURCES: Mapping[str, str] = {
@@ -22,6 +24,7 @@ RESOURCES: Mapping[str, str] = {
     "CollaborationGroup": "chatter/groups/{0}/photo",
 }
 UNREACHABLE = "PHOTO_UNREACHABLE"
+_ANSWER_BYTES = 1 << 20
 # A photo somebody uploaded has a version, whose id begins with 729; one that nobody did has the
 # prefix of its object in that place (`/profilephoto/005/F`).
 _VERSION = re.compile(r"/profilephoto/(729[A-Za-z0-9]{12}(?:[A-Za-z0-9]{3})?)(?:/|$)")
@@ -33,6 +36,26 @@ def version_of(address: str) -> str:
     return full_id(found[1]) if found else ""
 
 
+def _address(client: Client, path: str) -> str:
+    """The address of a photo that anybody may open."""
+    try:
+        with client.stream(path, {"Accept": "application/json"}) as answer:
+            told = json.loads(b"".join(answer.unpacked(_ANSWER_BYTES)))
+    except PassingRefusal as fault:
+        if fault.status != 503:
+            raise
+        # "When you exceed the rate limit, [they] return a 503" (Connect REST API Developer Guide,
+        # "Chatter REST API Resources"): some hundred requests an hour, which no waiting is worth.
+        why = "the Connect API takes no more requests this hour"
+        raise OrgRefused(503, UNREACHABLE, why) from fault
+    except (ValueError, RecursionError):
+        told = None
+    address = told.get("fullEmailPhotoUrl") if isinstance(told, dict) else None
+    if not isinstance(address, str) or not address:
+        raise OrgRefused(0, UNREACHABLE, "the org tells no address that needs no browser")
+    return address
+
+
 @contextmanager
 def open_photo(client: Client, object_name: str, record_id: str) -> Iterator[BodyAnswer]:
     """The photo of a record on the wire; costs one call.
@@ -40,11 +63,7 @@ def open_photo(client: Client, object_name: str, record_id: str) -> Iterator[Bod
     Raises OrgRefused with the code UNREACHABLE where it cannot be had without a browser; there is
     no use in more tries then.
     """
-    path = RESOURCES[object_name].format(full_id(record_id))
-    told = client.get_json(f"{client.base}/{path}")
-    address = told.get("fullEmailPhotoUrl") if isinstance(told, dict) else None
-    if not isinstance(address, str) or not address:
-        raise OrgRefused(0, UNREACHABLE, "the org tells no address that needs no browser")
+    address = _address(client, f"{client.base}/{RESOURCES[object_name].format(full_id(record_id))}")
     try:
         with client.stream_public(address) as answer:
             image = answer.content_type.startswith("image/")

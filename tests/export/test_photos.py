@@ -101,10 +101,12 @@ def test_a_refresh_fetches_no_photo_again(pictured: Rig) -> None:
     assert set(index_of(bag)) == set(truth(pictured))
 
 
-@pytest.mark.parametrize("why", ["no chatter", "a web page", "silence"])
+@pytest.mark.parametrize("why", ["no chatter", "a web page", "silence", "too many an hour"])
 def test_photos_that_cannot_be_had_are_named_and_stop_nothing(pictured: Rig, why: str) -> None:
     if why == "no chatter":
         pictured.org.chatter = False
+    elif why == "too many an hour":
+        pictured.fail("status", "photo", code=503, error_code="SERVER_UNAVAILABLE", times=None)
     elif why == "a web page":
         pictured.fail("html", "photo.public", times=None)
     else:
