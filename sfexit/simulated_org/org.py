@@ -18,13 +18,14 @@ from .deploys import Deploys
 from .doubts import Doubts
 from .errors import ApiError
 from .feeds import relationship
+from .hiring import employ
 from .ids import IdSpace
 from .ingest import IngestJobs
 from .metadata import Metadata
 from .permissions import tooling_objects, write_permissions
 from .query import Cursors
 from .schema import COMPOUND, Field, SObject, parse_fields
-from .staff import Employed, Staff, employ
+from .staff import Employed, Staff
 from .staff_hazards import hazard_objects, place, with_series
 from .staff_objects import staff_objects
 from .staff_rules import StaffRules
