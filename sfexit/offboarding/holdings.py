@@ -3,7 +3,7 @@ groups, queues, territories. Each step has in `before` what makes the row again.
 
 Object Reference: UserLogin, AuthSession, OauthToken, PermissionSetAssignment,
 PermissionSetLicenseAssign, UserPackageLicense, GroupMember, UserTerritory2Association,
-UserTeamMember, UserAccountTeamMember.
+UserTeamMember, UserAccountTeamMember, CaseTeamTemplateMember.
 """
 
 from __future__ import annotations
@@ -61,6 +61,9 @@ _HOLDINGS = (
              ("OwnerId", "UserId", "TeamMemberRole", "AccountAccessLevel",
               "OpportunityAccessLevel", "CaseAccessLevel", "ContactAccessLevel"),
              "TeamMemberRole", "Take out of the default account team as"),
+    _Holding("CaseTeamTemplateMember", "MemberId",
+             ("TeamTemplateId", "MemberId", "TeamRoleId"),
+             "TeamTemplate.Name", "Take out of the predefined case team"),
 )  # fmt: skip
 _NAMES = {
     "AuthSession": "sessions",
@@ -72,6 +75,7 @@ _NAMES = {
     "UserTerritory2Association": "territories",
     "UserTeamMember": "default opportunity teams",
     "UserAccountTeamMember": "default account teams",
+    "CaseTeamTemplateMember": "predefined case teams",
 }
 
 

@@ -19,7 +19,8 @@ JOINS = frozenset(
     {"User", "UserLogin", "UserRole", "AuthSession", "GroupMember", "PermissionSetAssignment",
      "PermissionSetLicenseAssign", "UserPackageLicense", "UserTerritory2Association",
      "AccountTeamMember", "OpportunityTeamMember", "CaseTeamMember", "UserTeamMember",
-     "UserAccountTeamMember", "EntitySubscription", "CollaborationGroupMember",
+     "UserAccountTeamMember", "CaseTeamTemplateMember", "EntitySubscription",
+     "CollaborationGroupMember",
      "ContentWorkspaceMember", "ProcessInstanceWorkitem", "ProcessInstance", "QueueSobject"}
 )  # fmt: skip
 #: What follows another record by itself (Object Reference, ContentVersion: its owner is that of

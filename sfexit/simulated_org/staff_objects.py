@@ -3,7 +3,7 @@
 Object Reference: User, UserLogin, AuthSession, OauthToken, PermissionSetGroup,
 PermissionSetLicenseAssign, UserPackageLicense, GroupMember, QueueSobject,
 UserTerritory2Association, AccountTeamMember, OpportunityTeamMember, CronTrigger,
-ProcessInstanceWorkitem, Dashboard, Site.
+ProcessInstanceWorkitem, Dashboard, Site, CaseTeamTemplateMember.
 """
 
 from __future__ import annotations
@@ -384,6 +384,31 @@ def _teams() -> list[SObject]:
             "UserTeamMember",
             "01C",
             "OwnerId ref(User) required\nUserId ref(User) required\nTeamMemberRole string(40)",
+            system="nodelete",
+            fixed=0,
+            flags=_SETUP,
+        ),
+        make(
+            "CaseTeamTemplate",
+            "0B4",
+            "Name string(80) required name\nDescription string(255)",
+            system="nodelete",
+            fixed=0,
+            flags=_SETUP,
+        ),
+        make(
+            "CaseTeamRole",
+            "0B7",
+            "Name string(80) required name\nAccessLevel string(40)",
+            system="nodelete",
+            fixed=0,
+            flags=("createable", "updateable"),
+        ),
+        make(
+            "CaseTeamTemplateMember",
+            "0B6",
+            "TeamTemplateId ref(CaseTeamTemplate) required\nMemberId ref(User,Contact) required "
+            "rel=Member\nTeamRoleId ref(CaseTeamRole) required",
             system="nodelete",
             fixed=0,
             flags=_SETUP,

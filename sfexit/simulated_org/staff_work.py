@@ -250,6 +250,19 @@ def _teams(h: Hiring) -> None:
             for k in range(h.staff.shares)
         ],
     )
+    h.give("CaseTeamTemplate", [{"Name": "Escalations"}])
+    h.give("CaseTeamRole", [{"Name": "Expert", "AccessLevel": "Edit"}])
+    h.give(
+        "CaseTeamTemplateMember",
+        [
+            {
+                "TeamTemplateId": h.id("CaseTeamTemplate", 0),
+                "MemberId": h.id("User", n),
+                "TeamRoleId": h.id("CaseTeamRole", 0),
+            }
+            for n in people[:2]
+        ],
+    )
     for name in ("UserAccountTeamMember", "UserTeamMember"):
         h.give(
             name,

@@ -22,7 +22,7 @@ from tests.offboarding.running import Office, office, owned_objects
 JOINS = (
     "PermissionSetAssignment", "PermissionSetLicenseAssign", "UserPackageLicense", "GroupMember",
     "UserTerritory2Association", "UserTeamMember", "UserAccountTeamMember", "AccountTeamMember",
-    "OpportunityTeamMember", "ProcessInstanceWorkitem",
+    "OpportunityTeamMember", "ProcessInstanceWorkitem", "CaseTeamTemplateMember",
 )  # fmt: skip
 #: Made by the plan's leave beside what it names: teams and shares that the org took away.
 PUT_BACK = {"AccountTeamMember", "OpportunityTeamMember", "AccountShare", "OpportunityShare"}

@@ -79,6 +79,7 @@ def test_what_they_hold_can_be_made_again(org: Office) -> None:
         ("AuthSession", "UsersId"),
         ("OauthToken", "UserId"),
         ("UserTeamMember", "UserId"),
+        ("CaseTeamTemplateMember", "MemberId"),
     ):
         held = {row["Id"] for row in org.org.truth(name) if row[key] in leavers}
         steps = [one for one in plan.steps if one.object == name]
