@@ -156,7 +156,7 @@ class Handing:
             still = [
                 _row(told, group, parent, back)
                 for told in found
-                for holder, back in [wanted[str(told["Id"])]]
+                for holder, back in [wanted.get(str(told["Id"]), ("", ""))]
                 if told[group.field] == holder
             ]
             if still:
@@ -295,8 +295,8 @@ class Handing:
         columns = [group.field, *([parent] if parent else [])]
         wanted = [one for one in ids if one in self._stuck]
         for told in by_ids(self.client, group.object, columns, wanted, all_rows=True):
-            before = self._stuck[str(told["Id"])]
-            if told[group.field] == before.before:
+            before = self._stuck.get(str(told["Id"]))
+            if before is not None and told[group.field] == before.before:
                 yield _row(told, group, parent, before.after)
 
     # ---- teams and shares ------------------------------------------------------------------------
