@@ -125,7 +125,10 @@ def carry_out(
     if dry_run:
         return _dry_run(plan, freeze_only=freeze_only, quiet=quiet)
     if homes.home_org(place) is None:
-        raise UsageProblem(f"{place} is no home of an exit: name it with --home")
+        raise UsageProblem(
+            f"{place} is no home of an exit: name the one that the plan was made for with --home, "
+            "or plan without --out, which makes a home"
+        )
     opening = {**options, "quiet": quiet, "verbose": verbose}
     with (
         homes.locked(HomeLayout(place), Disk()),
@@ -208,7 +211,8 @@ def confirmed(plan: Plan, given: str | None) -> None:
             )
         return
     verb = {"offboard": "offboard", "undo": "undo", "reassign": "reassign"}[plan.purpose]
-    sentence = f"{verb} {len(plan.people)} users in {plan.organization_id} ({plan.organization})"
+    people = f"{len(plan.people)} user{'s' * (len(plan.people) != 1)}"
+    sentence = f"{verb} {people} in {plan.organization_id} ({plan.organization})"
     click.echo(f"This changes the org. To go on, type: {sentence}", err=True)
     try:
         typed = click.prompt("", prompt_suffix="> ", err=True, default="", show_default=False)

@@ -107,16 +107,17 @@ def _of_estate(seen: Seen) -> Iterable[Hazard]:
     for (code, name, field), counts in still.items():
         n, users = sum(counts), sum(map(bool, counts))
         if n:
-            yield hazard(code, _STILL[code].format(n=n, name=name, field=field, users=users),
+            who = "one user" if users == 1 else f"{users:,} users"
+            yield hazard(code, _STILL[code].format(n=n, name=name, field=field, users=who),
                          name=name, count=n)  # fmt: skip
 
 
 _STILL = {
-    "left_behind": "records of {name} go on naming leavers in {field} ({n:,}, of {users:,} users): "
+    "left_behind": "records of {name} go on naming leavers in {field} ({n:,}, of {users}): "
     "plan with --fields {name}.{field} to hand them over",
-    "recycle_bin": "deleted records of {name} go on naming leavers in {field} ({n:,}, of {users:,} "
-    "users): what lies in the recycle bin cannot be changed",
-    "archived": "archived records of {name} name leavers in {field} ({n:,}, {users:,} users); no "
+    "recycle_bin": "deleted records of {name} go on naming leavers in {field} ({n:,}, of {users}): "
+    "what lies in the recycle bin cannot be changed",
+    "archived": "archived records of {name} name leavers in {field} ({n:,}, of {users}); no "
     "list and no report shows them",
 }
 

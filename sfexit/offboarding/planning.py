@@ -161,7 +161,10 @@ def _filled(
     named_ids = {*heirs.values(), *(one.to for one in transfers)}
     called = {one: users.by_id[one].username for one in named_ids if one in users.by_id}
     called |= asking.names
-    seen = Seen(users.by_id, going, heirs, transfers, estate, held, others)
+    # Who is only frozen keeps everything, so only what containment itself does is a hazard.
+    taken = replace(estate, rows=tuple(one for one in estate.rows if one.user_id in full))
+    named_full = [one for one in others if one.user_id in full]
+    seen = Seen(users.by_id, going, heirs, transfers, taken, held, named_full)
     return replace(
         plan,
         rules={**plan.rules, "names": called},

@@ -25,7 +25,8 @@ def only_ownership(
     unknown = sorted(set(objects) - known)
     if unknown:
         raise Blocked(
-            f"nothing of {', '.join(unknown)} is owned by them: objects with rows are "
+            f"nothing of {', '.join(unknown)} is owned by them, so leave it out: objects with "
+            "rows are "
             f"{', '.join(sorted(known)) or 'none'}"
         )
     kept = [one for one in made.transfers if not objects or one.object in objects]

@@ -62,8 +62,9 @@ def headline(plan: Plan) -> str:
         return f"Nobody can be offboarded: {len(plan.refusals):,} refused."
     records = sum(one.count + one.archived for one in plan.transfers)
     refused = f", {len(plan.refusals):,} refused" if plan.refusals else ""
+    people = "One user leaves" if len(plan.people) == 1 else f"{len(plan.people):,} users leave"
     return (
-        f"{len(plan.people):,} users leave {printable(plan.organization, 80)}{refused}: "
+        f"{people} {printable(plan.organization, 80)}{refused}: "
         f"{len(plan.steps):,} steps, {records:,} records change hands."
     )
 

@@ -183,6 +183,8 @@ def test_nobody_is_left_without_an_heir(org: Office) -> None:
     assert [one.mode for one in frozen.people] == [FREEZE_ONLY]
     assert {one.phase for one in frozen.steps} == {"contain"}
     assert frozen.transfers == () and frozen.blockers == ()
+    # Containment must not wait for decisions about what it does not touch.
+    assert codes(frozen.hazards) <= {"tokens", "identity_provider", "user_automation", "licences"}
 
 
 def test_managers_inherit_and_those_who_leave_are_passed_over(org: Office) -> None:
