@@ -13,6 +13,7 @@ from sfexit.redaction import printable
 NON_RENEWAL = "non-renewal"
 SWITCHING = "switching-notice"
 DESTINATIONS = ("provider", "on_premises", "erase")
+_PARTS = {NON_RENEWAL: "non_renewal", SWITCHING: "switching"}
 _LONGEST_FACT = 2000
 
 
@@ -115,17 +116,23 @@ class Letter:
 
 
 def compose(kind: str, facts: Facts, words: Wording, law: Law | None = None) -> Letter:
-    """The letter of a kind in a language. A switching notice needs the law's `Law`."""
-    part = "non_renewal" if kind == NON_RENEWAL else "switching"
+    """The letter of a kind in a language. A switching notice needs the law's `Law`.
+
+    Who asks for erasure only gets no transition and no time to fetch data: the contract ends with
+    the notice period (Regulation (EU) 2023/2854, Art. 25(2)(c)(ii)). So its wording is another.
+    """
+    erase = kind == SWITCHING and facts.destination == "erase"
+    part = "erasure" if erase else _PARTS[kind]
     named = _named(facts, words, law)
-    filled = {key: fill(words.text(part, key), named) for key in _keys(part, facts)}
+    middle = _middle(part, facts)
+    keys = ("greeting", "opening", *middle, "separate", "closing", "regards")
+    filled = {key: fill(words.text(part, key), named) for key in keys if key in words.parts[part]}
     requests = tuple(fill(one, named) for one in words.texts(part, "requests"))
     title = fill(words.text(part, "subject"), named)
     blocks: list[Block] = [Draft(words.draft), *_head(facts, words)]
     blocks.append(Heading(title, large=True))
     blocks.append(Paragraph(filled["greeting"]))
     blocks.append(Paragraph(filled["opening"]))
-    middle = ("caution",) if part == "non_renewal" else (facts.destination, "timing")
     blocks += [Paragraph(filled[key]) for key in middle]
     blocks += [_label(words, "facts"), _facts(facts, words)]
     if facts.contract.lines:
@@ -140,9 +147,10 @@ def compose(kind: str, facts: Facts, words: Wording, law: Law | None = None) -> 
     return Letter(kind, words, "".join(run.text for run in title), tuple(blocks))
 
 
-def _keys(part: str, facts: Facts) -> tuple[str, ...]:
-    own = ("caution", "separate") if part == "non_renewal" else (facts.destination, "timing")
-    return ("greeting", "opening", "closing", "regards", *own)
+def _middle(part: str, facts: Facts) -> tuple[str, ...]:
+    """What stands between opening and facts."""
+    own = {"non_renewal": ("caution",), "erasure": ("timing",)}
+    return own.get(part, (facts.destination, "timing"))
 
 
 def _named(facts: Facts, words: Wording, law: Law | None) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """The letters' words, one data file for each language.
 
-Every file has the keys of `en.toml` and the same {braces} in each text, which the tests hold.
+Every file has the keys of `en.toml` and the same {braces}, sentences and articles in each text,
+which the tests hold.
 """
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from datetime import date
@@ -14,6 +16,10 @@ from string import Formatter
 from typing import Any
 
 LANGUAGES = ("en", "fr", "es", "pt", "pl", "ar", "de")
+PARTS = ("non_renewal", "switching", "erasure", "mail")
+_NARROW, _WIDE = "\u202f", "\u00a0"  # no-break spaces
+RIGHT_TO_LEFT = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_LEFT_MARK = "\u200e"
 
 
 @dataclass(frozen=True)
@@ -35,27 +41,38 @@ class Wording:
     name: str
     rtl: bool
     draft: str
+    colon: str  # between a label and its value
     labels: dict[str, str]
     parts: dict[str, dict[str, Any]]  # letter → key → text or list of texts
     _date: str
+    _first: str
+    _span: str
     _months: tuple[str, ...]
 
     def day(self, day: date) -> str:
         """Such as `31 March 2027`, with Western digits."""
-        return self._date.format(day=day.day, month=self._months[day.month - 1], year=day.year)
+        number = self._first if day.day == 1 else str(day.day)
+        return self._date.format(day=number, month=self._months[day.month - 1], year=day.year)
+
+    def span(self, start: date, end: date) -> str:
+        """Such as `1 April 2026 to 31 March 2027`. No dash: in Arabic, a web page and a Word file
+        set `a – b` in opposite orders."""
+        return self._span.format(start=self.day(start), end=self.day(end))
+
+    def apart(self, fact: str) -> str:
+        """A fact for text without markup. In Arabic, one without Arabic letters stands between
+        left-to-right marks: the parts of a number such as 12-34/5 or of an address would change
+        places (Unicode Standard Annex 9, rules W4 and N1). What keeps its order by itself has no
+        marks, so that it can be copied as it is."""
+        sure = fact.isalnum() or (fact[:1].isalpha() and fact[-1:].isalnum())
+        if not self.rtl or not fact or sure or RIGHT_TO_LEFT.search(fact):
+            return fact
+        return f"{_LEFT_MARK}{fact}{_LEFT_MARK}"
 
     def digits(self, day: date) -> str:
         """Year, month, day. With slashes where text runs from right to left: hyphens between
         numbers would be turned round there (Unicode Standard Annex 9, rules W2 and W4)."""
         return day.isoformat().replace("-", "/") if self.rtl else day.isoformat()
-
-    def span(self, start: date, end: date) -> str:
-        """A period. In words where text runs from right to left: a web page and a Word file set
-        `a – b` in opposite orders there."""
-        if self.rtl:
-            from_, until = self.labels["from"], self.labels["until"]
-            return f"{from_} {self.digits(start)} {until} {self.digits(end)}"
-        return f"{self.digits(start)} – {self.digits(end)}"
 
     def text(self, part: str, key: str) -> str:
         """A text as it stands in the file."""
@@ -72,16 +89,35 @@ def wording(code: str) -> Wording:
     told = tomllib.loads(
         files("sfexit.cancellation").joinpath("wording", f"{code}.toml").read_text("utf-8")
     )
+    if code == "fr":
+        told = _spaced(told)
     return Wording(
         code,
         told["name"],
         told["rtl"],
         told["draft"],
+        told["colon"],
         told["labels"],
-        {part: told[part] for part in ("non_renewal", "switching", "mail")},
+        {part: told[part] for part in PARTS},
         told["date"],
+        told["first"],
+        told["span"],
         tuple(told["months"]),
     )
+
+
+def _spaced(told: Any) -> Any:
+    """French texts with the blanks that no line may break at: a narrow one before a semicolon, a
+    wide one before a colon, inside quotation marks and after n° (Imprimerie nationale, Lexique des
+    règles typographiques)."""
+    if isinstance(told, dict):
+        return {key: _spaced(one) for key, one in told.items()}
+    if isinstance(told, list):
+        return [_spaced(one) for one in told]
+    if not isinstance(told, str):
+        return told
+    told = told.replace(" ;", f"{_NARROW};").replace(" :", f"{_WIDE}:")
+    return told.replace("« ", f"«{_WIDE}").replace(" »", f"{_WIDE}»").replace("n° ", f"n°{_WIDE}")
 
 
 def fill(template: str, facts: dict[str, str]) -> Runs:

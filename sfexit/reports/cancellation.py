@@ -23,6 +23,11 @@ STATUS_SCHEMA = "sfexit-cancellation-status/1"
 PACKAGE_SCHEMA = "sfexit-cancellation-package/1"
 _WIDTH = 100
 
+WAYS = {
+    "provider": "switch to another provider",
+    "on_premises": "switch to an on-premises ICT infrastructure",
+    "erase": "no switch: the contract ends with the notice period, then all data is erased",
+}
 SELF_SERVICE = (
     "Sign in as a user with the permission Manage Billing.",
     "Open Your Account (the app launcher, or Setup > Your Account; older contracts: Checkout).",
@@ -143,7 +148,7 @@ def review(facts: Facts, told: Situation, languages: Sequence[str], override: st
         ("Clause", contract.notice.clause),
         ("Reason", facts.reason),
         ("Signed by", ", ".join(filter(None, (contract.signatory, contract.signatory_title)))),
-        ("Answer to", contract.contact_email),
+        ("Reply to", contract.contact_email),
         ("Date of the letter", str(facts.written)),
         ("Languages", ", ".join(languages)),
     ]
@@ -154,6 +159,10 @@ def review(facts: Facts, told: Situation, languages: Sequence[str], override: st
         ("Line", f"{line.quantity:,} × {line.product}, {line.start} to {line.end}")
         for line in contract.lines
     ]
+    if "eu-data-act" in contract.laws:
+        way = WAYS[facts.destination]
+        name = facts.destination_name or "(not named: a gap is left in the letter)"
+        rows.append(("Data Act notice", way if facts.destination == "erase" else f"{way}: {name}"))
     rows += [("Separate", f"{apart.product} ({apart.vendor})") for apart in contract.separate]
     for name, value in rows:
         yield from wrap(
@@ -178,11 +187,19 @@ def checklist(facts: Facts) -> tuple[str, ...]:
             if gaps
             else ()
         ),
+        *(
+            (
+                "Decide with counsel whether the notice under the EU Data Act goes out too: it may "
+                "end the contract before its last day, and a fee for that may be claimed.",
+            )
+            if "eu-data-act" in contract.laws
+            else ()
+        ),
         "Remove the first line (draft) from the Word files, print and sign.",
         f"Send by {', '.join(contract.notice.forms)} to every addressee; keep receipt and tracking "
         "number.",
         "Follow the click path, if the contract can be ended online too.",
-        "Send the cover mail with a copy.",
+        "Put the signed letters into the cover mail in place of the attached drafts, and send it.",
         "Give notice of each separate contract by itself.",
         "Record it: sfexit cancellation record HOME sent --date … --channel … --tracking … "
         "--document …",

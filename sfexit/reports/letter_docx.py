@@ -2,13 +2,12 @@
 
 Direction is set as Word itself sets it (ECMA-376, part 1): `w:bidi` on section and paragraph,
 `w:rtl` and `w:lang w:bidi` on runs, `w:bidiVisual` on tables. Facts in Latin letters inside
-Arabic text are runs without `w:rtl`, so that they keep their order.
+Arabic text are runs without `w:rtl` between left-to-right marks, so that they keep their order.
 """
 
 from __future__ import annotations
 
 import io
-import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,9 +21,8 @@ from sfexit.cancellation.letters import (
     Requests,
     Signature,
 )
-from sfexit.cancellation.wording import Run, Runs
+from sfexit.cancellation.wording import RIGHT_TO_LEFT, Run, Runs
 
-_ARABIC = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _LOCALES = {
     "en": "en-GB",
     "fr": "fr-FR",
@@ -48,15 +46,18 @@ class _Writer:
         self._paper = paper
         self._letter = letter
         self._rtl = letter.wording.rtl
+        self._colon = letter.wording.colon
         self._locale = _LOCALES[letter.wording.code]
 
     def write(self, made: datetime) -> bytes:
-        from docx.shared import Pt
+        from docx.shared import Mm, Pt
 
+        section = self._paper.sections[0]
+        section.page_width, section.page_height = Mm(210), Mm(297)
         style = self._paper.styles["Normal"]
         style.font.name, style.font.size = "Arial", Pt(11)
         if self._rtl:
-            self._child(self._paper.sections[0]._sectPr, "w:bidi")
+            self._child(section._sectPr, "w:bidi")
         for block in self._letter.blocks:
             self._block(block)
         about = self._paper.core_properties
@@ -90,9 +91,13 @@ class _Writer:
                 self._grid(heads, rows)
             case Signature(label, lines):
                 self._paragraph(())
-                self._paragraph((Run(f"{label}: ______________________________"),), keep=True)
+                self._paragraph(
+                    (Run(f"{label}{self._colon} ______________________________"),), keep=True
+                )
                 for name, value in lines:
-                    self._paragraph((Run(f"{name}: "), Run(value, fact=True)), tight=True)
+                    self._paragraph(
+                        (Run(f"{name}{self._colon} "), Run(value, fact=True)), tight=True
+                    )
 
     def _paragraph(
         self,
@@ -115,11 +120,13 @@ class _Writer:
         if self._rtl:
             self._child(paragraph._p.get_or_add_pPr(), "w:bidi", before=("w:spacing", "w:ind"))
         for run in runs:
-            made = paragraph.add_run(run.text)
+            apart = self._letter.wording.apart
+            made = paragraph.add_run(apart(run.text) if run.fact else run.text)
             made.bold = bold or None
             if size is not None:
                 made.font.size = size
-            self._direct(made, right=self._rtl and not (run.fact and not _ARABIC.search(run.text)))
+            latin = run.fact and not RIGHT_TO_LEFT.search(run.text)
+            self._direct(made, right=self._rtl and not latin)
 
     def _direct(self, run: Any, *, right: bool) -> None:
         properties = run._r.get_or_add_rPr()

@@ -22,11 +22,11 @@ _LONGEST = 4000
 def page(letter: Letter) -> bytes:
     """The file. Facts stand in <bdi>, so that Latin names keep their order in Arabic text."""
     words = letter.wording
-    body = "\n".join(_block(one) for one in letter.blocks)
+    body = "\n".join(_block(one, words.colon) for one in letter.blocks)
     return html.page(letter.title, body, language=words.code, rtl=words.rtl).encode()
 
 
-def _block(block: Block) -> str:
+def _block(block: Block, colon: str) -> str:
     match block:
         case Draft(said):
             return f'<p class="alarm">{html.text(said)}</p>'
@@ -43,7 +43,7 @@ def _block(block: Block) -> str:
         case Grid(heads, rows):
             return _grid(heads, rows)
         case Signature(label, lines):
-            told = "".join(f"<br>{html.text(name)}: {_fact(value)}" for name, value in lines)
+            told = "".join(f"<br>{_spaced(name + colon)} {_fact(value)}" for name, value in lines)
             return f'<p class="sign">{html.text(label)}{told}</p>'
 
 
@@ -66,8 +66,8 @@ def _runs(runs: Runs) -> str:
 
 
 def _spaced(text: str) -> str:
-    lead = " " if text[:1].isspace() else ""
-    tail = " " if text.strip() and text[-1:].isspace() else ""
+    lead = text[: len(text) - len(text.lstrip())]
+    tail = text[len(text.rstrip()) :] if text.strip() else ""
     return f"{lead}{html.text(text, _LONGEST)}{tail}"
 
 

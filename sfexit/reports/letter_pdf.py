@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from sfexit.cancellation.letters import (
     Requests,
     Signature,
 )
-from sfexit.cancellation.wording import plain
+from sfexit.cancellation.wording import RIGHT_TO_LEFT, Runs, plain
 from sfexit.errors import UsageProblem
 
 # Fonts that systems bring and that hold Latin (with Polish) and Arabic letters alike.
@@ -38,7 +37,9 @@ _FOLDERS = {
     "darwin": ("/System/Library/Fonts/Supplemental", "/Library/Fonts"),
 }
 _UNIX = ("/usr/share/fonts/truetype", "/usr/share/fonts", "/usr/local/share/fonts")
-_ARABIC = re.compile(r"[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+
+
+_NARROW, _WIDE = "\u202f", "\u00a0"  # no-break spaces; not every font has the narrow one
 
 
 def missing() -> str:
@@ -125,25 +126,34 @@ class _Writer:
             case Draft(said):
                 self._say(said, 9, gap=3)
             case Address(label, lines):
-                self._say("\n".join([label, *lines] if label else lines), 10.5, gap=3)
+                shown = [label] * bool(label) + [self._letter.wording.apart(line) for line in lines]
+                self._say("\n".join(shown), 10.5, gap=3)
             case Heading(runs, large):
-                self._say(plain(runs), 14 if large else 12, gap=2, above=2)
+                self._say(self._text(runs), 14 if large else 12, gap=2, above=2)
             case Paragraph(runs):
-                self._say(plain(runs), 10.5, gap=2.5)
+                self._say(self._text(runs), 10.5, gap=2.5)
             case Requests(items):
                 for number, one in enumerate(items, 1):
-                    self._say(f"{number}. {plain(one)}", 10.5, gap=1.2)
+                    self._say(f"{number}. {self._text(one)}", 10.5, gap=1.2)
                 self._paper.ln(1.5)
             case Grid(heads, rows):
                 self._grid(heads, rows)
             case Signature(label, lines):
-                told = [f"{label}: ______________________________", ""]
-                self._say("\n".join(told + [f"{name}: {value}" for name, value in lines]), 10.5)
+                words = self._letter.wording
+                told = [f"{label}{words.colon} ______________________________", ""]
+                told += [f"{name}{words.colon} {words.apart(value)}" for name, value in lines]
+                self._say("\n".join(told), 10.5)
+
+    def _text(self, runs: Runs) -> str:
+        apart = self._letter.wording.apart
+        return "".join(apart(run.text) if run.fact else run.text for run in runs)
 
     def _say(self, text: str, size: float, *, gap: float = 0, above: float = 0) -> None:
         from fpdf.enums import XPos, YPos
 
         paper = self._paper
+        if ord(_NARROW) not in paper.fonts["letter"].cmap:
+            text = text.replace(_NARROW, _WIDE)
         paper.ln(above)
         paper.set_font("letter", "", size)
         self._direct(text)
@@ -159,7 +169,7 @@ class _Writer:
 
     def _direct(self, text: str) -> None:
         """An Arabic letter runs from the right, but for what is wholly in Latin letters."""
-        right = self._rtl and _ARABIC.search(text)
+        right = self._rtl and RIGHT_TO_LEFT.search(text)
         self._paper.set_text_shaping(True, direction="rtl" if right else "ltr")
 
     def _grid(self, heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
@@ -181,5 +191,5 @@ class _Writer:
             for row in told:
                 line = table.row()
                 for cell in row[::-1] if self._rtl else row:
-                    line.cell(cell)
+                    line.cell(self._letter.wording.apart(cell))
         paper.ln(2.5)

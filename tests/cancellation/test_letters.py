@@ -166,12 +166,41 @@ def test_what_the_contract_leaves_open_is_a_marked_gap() -> None:
 def test_switching_asks_for_what_was_chosen(destination: str) -> None:
     one = Facts(contract(), ORG, "Why", date(2026, 11, 22), destination, "Elsewhere")
     text = page_of(letter(SWITCHING, "en", one)).text
-    wanted = {"provider": "another provider: Elsewhere", "erase": "ask for the erasure",
-              "on_premises": "of our own: Elsewhere"}  # fmt: skip
+    wanted = {"provider": "different provider (Article 25(3)(a)): Elsewhere",
+              "erase": "Article 25(3)(c) of",
+              "on_premises": "ICT infrastructure (Article 25(3)(b)): Elsewhere"}  # fmt: skip
     assert [key for key, said in wanted.items() if said in text] == [destination]
 
 
-@pytest.mark.parametrize("code", ["pl", "ar"])
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_erasure_ends_the_contract_with_the_notice(code: str) -> None:
+    # Regulation (EU) 2023/2854, Art. 25(2)(c)(ii): no transition, no time to fetch data.
+    one = Facts(contract(), ORG, "Why", date(2026, 11, 22), "erase")
+    text = page_of(letter(SWITCHING, code, one)).text
+    words = wording(code)
+    assert words.digits(date(2027, 1, 22)) in text
+    for day in (date(2027, 2, 21), date(2027, 3, 23)):
+        assert words.digits(day) not in text
+    assert "{" not in text and "________ [" not in text
+
+
+def test_french_blanks_do_not_break() -> None:
+    one = letter(NON_RENEWAL, "fr")
+    for text in (page_of(one).text, word_text(word_xml(one))):
+        assert "«\u00a0MSA 11.2\u00a0»" in text
+        assert "contrat n°\u00a001234567" in text
+        assert "Nom\u00a0: Erika Mustermann" in text
+
+
+def test_a_number_keeps_its_order_in_arabic_words() -> None:
+    one = letter(NON_RENEWAL, "ar", facts(contract(**{"01234567": "12-34/5"})))
+    assert word_text(word_xml(one)).count("\u200e12-34/5\u200e") == 3  # subject, opening, table
+    raw = cover(facts(contract(**{"01234567": "12-34/5"})), wording("ar"), {})
+    mail = email.message_from_bytes(raw, policy=email.policy.default)
+    assert "\u200e12-34/5\u200e" in mail["Subject"]
+
+
+@pytest.mark.parametrize("code", ["pl", "ar", "fr"])
 def test_pdf(code: str) -> None:
     pytest.importorskip("uharfbuzz")
     font = letter_pdf.find_font()
@@ -201,6 +230,18 @@ def test_cover_mail(code: str) -> None:
     assert body is not None
     assert wording(code).day(date(2031, 3, 31)) in body.get_content()
     assert [one.get_filename() for one in mail.iter_attachments()] == ["a.docx"]
+    assert "  " not in mail["Subject"] and "2023/2854" not in body.get_content()
+
+
+@pytest.mark.parametrize("code", LANGUAGES)
+def test_cover_mail_names_the_switching_notice_that_it_brings(code: str) -> None:
+    raw = cover(facts(), wording(code), {f"switching-notice.{code}.docx": b"PK"})
+    body = email.message_from_bytes(raw, policy=email.policy.default).get_body()
+    assert body is not None
+    text = body.get_content()
+    said = [text.index(wording(code).text("mail", key)) for key in ("greeting", "switching",
+            "form", "confirm", "regards")]  # fmt: skip
+    assert said == sorted(said) and text.split("\r\n")[-3:-1] == ["Erika Mustermann", "Acme GmbH"]
 
 
 def test_a_mail_takes_no_header_from_a_name() -> None:
