@@ -103,7 +103,8 @@ def _play(home: Path, rows: int, settings: Path) -> Stage:
         leaving.weigh(stage)
         leaving.cancel(stage)
         leaving.close(stage)
-    leaving.bills(stage)
+        leaving.bills(stage)
+        leaving.locked(stage)
     damage(stage, proving.newest(home))
     witnesses.heard(stage)
     return stage

@@ -25,7 +25,7 @@ STEPS = (
     "contract show", "assess", "export", "cancellation notice", "verify-backup",
     "offboard-users plan", "offboard-users apply", "offboard-users undo", "export",
     "verify-backup", "offboard-users apply", "licenses", "compare", "cancellation notice",
-    "cancellation record", "cancellation close", "billing check", "status",
+    "cancellation record", "cancellation close", "billing check", "status", "cancellation status",
 )  # fmt: skip
 
 
@@ -49,6 +49,7 @@ def test_demo(
     assert "The session has ended, as staged" in ran.err
     assert "Every record has the owner it had." in ran.err
     assert "NOT SAFE with 1 waiver" in ran.err and "7 of 8 gates closed" in ran.err
+    assert re.search(r"yes +Is the org locked", ran.err) and "ORG_LOCKED" in ran.err
     assert "no price is known" not in ran.err  # licences of a real export have their names
     assert "ok        data/tools/verify.py" in ran.err and "file-altered" in ran.err
     bag = tmp_path / "demo-exit/bags/0002"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from sfexit.commands import _exit
@@ -75,6 +75,18 @@ def close(stage: Stage) -> None:
     stage.made("runbook of a read-only freeze", package / "freeze-runbook.html")
 
 
+def locked(stage: Stage) -> None:
+    """After the end the org is locked, and says so."""
+    home = stage.home
+    end = company.contract_end(date.today())
+    stage.act("The contract is over. Is it really?")
+    stage.org.locked = True
+    stage.run(
+        "cancellation", "status", home, "--ask-org", "--today", str(end + timedelta(days=1)),
+        most=24, expect=_exit.DONE,
+    )  # fmt: skip
+
+
 def bills(stage: Stage) -> None:
     """A bill with two seats too many, and where the exit stands."""
     home = stage.home
@@ -88,7 +100,6 @@ def bills(stage: Stage) -> None:
         expect=_exit.NOT_SAFE, most=9, into=home / "bills.json",
     )  # fmt: skip
     stage.made("what is wrong with the bill, and what to write", page)
-    stage.run("cancellation", "status", home, most=4)
     page = home / "status.html"
     stage.run("status", home, "--html", page, most=24)
     stage.made("where the exit stands", page)
