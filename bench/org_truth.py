@@ -113,7 +113,10 @@ def unexplained(org: SimulatedOrg, paths: Iterable[Path]) -> int:
 
 def repeated(org: SimulatedOrg) -> int:
     """Requests that changed nothing, since they had been carried out before."""
-    return sum(
+    deployed = Counter(
+        (one.id, one.after["content"]) for one in org.writes.log if one.action == "deploy"
+    )
+    return sum(n - 1 for n in deployed.values()) + sum(
         one.cause == "request" and one.action == "update" and not one.after
         for one in org.writes.log
     )

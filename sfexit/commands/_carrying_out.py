@@ -140,7 +140,7 @@ def carry_out(
             differences = checking.check(client, plan, caps=caps, begun=begun)
             allowed = _gate(client, place, plan, without_proof, begun=begun, freeze=freeze_only)
             for line in differences:
-                click.echo(f"Changed since the plan, within its rules: {line}", err=True)
+                click.echo(f"Changed since the plan: {line}", err=True)
             if not begun:
                 confirmed(plan, confirm)
             told = applying.apply(

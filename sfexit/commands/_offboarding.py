@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from sfexit.commands import _exit
-from sfexit.commands._carrying_out import carry_out, open_run, run_options
+from sfexit.commands._carrying_out import carry_out, journal_beside, open_run, run_options
 from sfexit.commands._open import org_options
 from sfexit.errors import UsageProblem
 
@@ -73,8 +73,11 @@ def undo(journal: Path, done: Path | None, **options: Any) -> int:
 
     before = plans.load(done or plan_beside(journal))
     target = journal.with_name(journal.name.replace(".journal.jsonl", "") + ".undo.json")
-    if target.exists():
-        made = plans.load(target)  # begun before: go on with the same reversal
+    known = plans.load(target) if target.exists() else None
+    run = journal_beside(target)
+    begun = run.exists() and run.stat().st_size > 0
+    if known is not None and (begun or undoing.fits(known, journal, datetime.now(UTC))):
+        made = known  # shown or begun before: go on with the same reversal
         lost: tuple[str, ...] = ()
     else:
         runner = ("", "")

@@ -63,6 +63,8 @@ def check(
     if begun:
         return ()
     drift = _drift(client, plan)
+    if plan.purpose == "undo":  # what somebody changed since is left alone, the rest goes back
+        return tuple(f"{one}, so it is left alone" for one in drift)
     if drift:
         more = f" and {len(drift) - _SHOWN} more" if len(drift) > _SHOWN else ""
         raise PlanStale(
@@ -114,8 +116,6 @@ def _drift(client: Client, plan: Plan) -> list[str]:
 def _differences(client: Client, plan: Plan) -> tuple[str, ...]:
     """Rows that came or went since the plan, within its rules."""
     told = []
-    if plan.purpose == "undo":
-        return ()
     groups = ownership.groups(plan.transfers)
     for group, counts in zip(groups, owned_by(client, groups), strict=True):
         for holder, one in group.holders.items():

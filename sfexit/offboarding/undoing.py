@@ -82,6 +82,13 @@ def plan_back(path: Path, done: Plan, now: datetime, runner: tuple[str, str]) ->
     )
 
 
+def fits(plan: Plan, path: Path, now: datetime) -> bool:
+    """Whether an undo that was planned before can still be carried out: not too old, and nothing
+    was added to the journal since."""
+    known = path.exists() and plan.rules.get("journal_sha256") == _digest(path)
+    return known and not plan.expired(now)
+
+
 class Given:
     """What an undo gives back: rows by the batches in which they were given. One pass over the
     journal remembers where the batches stand, so that only one of them is held at a time.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sfexit.archive import layout
 from sfexit.commands import _offboarding, export
 from sfexit.commands._exit import code_of
 from sfexit.errors import SfexitError
+from sfexit.offboarding import plan as plans
 from sfexit.offboarding.plan import Plan
 from tests.offboarding.running import Office, office, plan_for
 
@@ -189,3 +192,16 @@ def test_no_refresh_is_journalled(typed: Typed) -> None:
     assert code == 0, told
     assert ends(typed)["state"] == "left_out" and "--no-refresh" in ends(typed)["text"]
     assert len(list(bags.iterdir())) == 1
+
+
+def test_an_undo_that_was_shown_long_ago_is_planned_anew(typed: Typed) -> None:
+    assert typed.run(_offboarding.apply, str(typed.path), *WORD, typed=typed.sentence())[0] == 0
+    target = typed.journal.with_name("20311122T060000Z-plan.undo.json")
+    assert typed.run(_offboarding.undo, str(typed.journal))[0] == 11
+    shown = plans.load(target)
+    assert typed.run(_offboarding.undo, str(typed.journal))[0] == 11
+    assert plans.load(target) == shown  # the hash that was shown still confirms it
+    old = dataclasses.replace(shown, expires="2020-01-01T00:00:00Z")
+    target.write_bytes(old.to_bytes())
+    assert typed.run(_offboarding.undo, str(typed.journal))[0] == 11
+    assert not plans.load(target).expired(datetime.now(UTC))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sfexit.errors import ArchiveProblem, Blocked, PlanStale
+from sfexit.offboarding import checking, ownership, steps, undoing
 from sfexit.offboarding import journal as journals
-from sfexit.offboarding import ownership, steps, undoing
 from sfexit.offboarding import plan as plans
 from sfexit.offboarding.checking import Caps
 from sfexit.offboarding.remaining import remains
@@ -358,3 +358,20 @@ def test_a_permission_set_for_a_time_comes_back_with_its_end(tmp_path: Path) -> 
         )
         assert any("would have ended on 2099-12-31" in one for one in later.not_undone)
         assert len(later.plan.steps) == len(back.steps) - 1
+
+
+def test_undo_goes_on_where_somebody_changed_a_row_of_it(tmp_path: Path) -> None:
+    with office(tmp_path) as place:
+        leavers, heir = leavers_of(place, 2)
+        plan = plan_for(place, leavers, heir)
+        done = place.apply(plan)
+        [login] = [n for n, row in enumerate(place.org.truth("UserLogin"))
+                   if row["UserId"] == place.user(leavers[0])]  # fmt: skip
+        place.org.update_rows("UserLogin", [login], {"IsFrozen": None})
+        back = undoing.plan_back(done.journal, plan, NOW, (place.org.user_id, "admin")).plan
+        told = checking.check(place.client(), back, caps=Caps(100, 100_000, 10))
+        assert [one for one in told if "left alone" in one] == list(told) and len(told) == 1
+        undone = place.apply(back, "undo.jsonl")
+        assert [one.code for one in undone.failed] == ["CHANGED"] and not undone.complete
+        users = place.truth("User")["User"]
+        assert all(users[place.user(one)]["IsActive"] == "true" for one in leavers)
