@@ -12,7 +12,7 @@ import click
 from sfexit.commands import _exit, _options
 from sfexit.commands._options import day
 from sfexit.commands._recording import dump, late
-from sfexit.errors import NotConfirmed, UsageProblem
+from sfexit.errors import Blocked, NotConfirmed, UsageProblem
 
 if TYPE_CHECKING:
     from sfexit.cancellation.letters import Facts, Letter
@@ -117,6 +117,12 @@ def notice(
         for line in report.refusal(told, open_gates):
             click.echo(line, err=True)
         return _exit.BLOCKED
+    if open_gates and switch_to == "erase" and "eu-data-act" in told.contract.laws:
+        raise Blocked(
+            "--switch-to erase asks for all data to be erased at the end of the notice, and the "
+            "backup is not proven: prove it first, or name --switch-to provider or on-premises; "
+            "a late notice only renews the contract, erased data is gone"
+        )
     override = (override or "").strip() if open_gates else ""
     facts = Facts(
         told.contract,

@@ -166,9 +166,9 @@ def review(facts: Facts, told: Situation, languages: Sequence[str], override: st
     rows += [("Separate", f"{apart.product} ({apart.vendor})") for apart in contract.separate]
     for name, value in rows:
         yield from wrap(
-            f"   {name:<22}{printable(value, 500) or '(empty: a gap is left in the letter)'}",
+            f"   {name:<24}{printable(value, 500) or '(empty: a gap is left in the letter)'}",
             _WIDTH,
-            subsequent_indent=" " * 25,
+            subsequent_indent=" " * 27,
         )
     yield deadline_line(told)
     if override:

@@ -104,6 +104,17 @@ def test_the_choice_to_go_on_without_proof_is_kept_and_told(home: Path) -> None:
     assert "without a proven backup: Last day <today>" in flat(err)
 
 
+def test_nothing_asks_for_erasure_without_a_proven_backup(home: Path) -> None:
+    words = ("--despite-open-gates", "hurry", "--confirm", DESPITE, "-q")
+    code, _, err = notice(home, "--switch-to", "erase", *words)
+    assert code == 5 and "the backup is not proven" in err and nothing_written(home)
+    proven(home)
+    code, _, _ = notice(home, "--switch-to", "erase", "--confirm", RIGHT, "-q")
+    assert code == 0
+    page = (only_package(home) / "switching-notice.en.html").read_text("utf-8")
+    assert "Article 25(3)(c)" in page
+
+
 def test_an_override_that_is_not_needed_is_none(home: Path) -> None:
     proven(home)
     code, _, _ = notice(home, "--despite-open-gates", "hurry", "--confirm", RIGHT, "-q")
