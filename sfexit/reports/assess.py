@@ -239,12 +239,14 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     outcomes = Counter(one.outcome for one in cost.objects)
     routes = Counter(one.route for one in cost.objects if one.outcome == "read")
     parts = [f"{outcomes[word]:,} {_WORDS[word]}" for word in _WORDS if outcomes[word]]
+    divided = routes["filtered"] + routes["nested"]
+    in_parts = f", {divided:,} in parts" if divided else ""
     hidden = len(told.sight.hidden_objects)
     more = f"; {hidden:,} more that only EntityDefinition names" if hidden else ""
     yield (
         "Objects",
         f"{len(cost.objects):,}: {', '.join(parts)} ({routes['bulk']:,} by Bulk API, "
-        f"{routes['rest']:,} by REST){more}",
+        f"{routes['rest']:,} by REST{in_parts}){more}",
     )
     counted = [one for one in cost.objects if one.rows_are == COUNTED]
     about = sum(one.rows or 0 for one in cost.objects if one.rows_are == ABOUT)
