@@ -10,14 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 _EVENTS = (
-    "ApiEvent", "ApiAnomalyEventStore", "BulkApiResultEventStore", "IdentityProviderEventStore",
+    "ApiEvent", "ApiAnomalyEventStore", "BulkApiResultEventStore", "CredentialStuffingEventStore",
+    "FileEventStore", "IdentityProviderEventStore", "IdentityVerificationEvent",
     "LightningUriEvent", "ListViewEvent", "LoginAsEvent", "LoginEvent", "LogoutEvent",
-    "ReportEvent", "UriEvent",
+    "ReportEvent", "SessionHijackingEventStore", "UriEvent",
 )  # fmt: skip
 
 #: object → the column that says when a row was written. Sources: Object Reference, LoginHistory,
-#: LoginGeo, VerificationHistory, EventLogFile; Platform Events guide, "Real-Time Event Monitoring
-#: Objects" (EventDate).
+#: LoginGeo, VerificationHistory, EventLogFile; of events, what signing in, asking and reading files
+#: leaves in the objects that
+#: https://developer.salesforce.com/docs/atlas.en-us.platform_events.meta/platform_events/platform_events_objects_monitoring.htm
+#: lists; each has EventDate.
 LOGS: Mapping[str, str] = {
     "LoginHistory": "LoginTime",
     "LoginGeo": "LoginTime",
@@ -26,8 +29,10 @@ LOGS: Mapping[str, str] = {
     **dict.fromkeys(_EVENTS, "EventDate"),
 }
 
-#: object → fields that a sign-in moves (Object Reference, User: LastLoginDate, and
-#: SystemModstamp, which "also moves when an automated process" touches the record).
+#: object → fields that a sign-in moves: LastLoginDate (Object Reference, User), and with it
+#: SystemModstamp, the moment when a user or an automated process last modified the record
+#: (https://developer.salesforce.com/docs/atlas.en-us.object_reference.meta/object_reference/system_fields.htm).
+#: That a sign-in is such a process is seen in orgs; no page says so.
 MOVED_BY_SIGN_IN: Mapping[str, frozenset[str]] = {
     "User": frozenset(
         {"LastLoginDate", "NumberOfFailedLogins", "SystemModstamp", "LastViewedDate",

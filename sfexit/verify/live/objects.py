@@ -9,7 +9,7 @@ from typing import Any
 
 from sfexit.errors import ArchiveProblem, OrgRefused, Transient
 from sfexit.verify.finding import Finding
-from sfexit.verify.live import asking, filters, rows, values
+from sfexit.verify.live import asking, filters, listing, rows, values
 from sfexit.verify.live.archived import Archived, Bag
 from sfexit.verify.live.asking import Way
 from sfexit.verify.live.keys import KeySet
@@ -163,7 +163,7 @@ class Worker:
     def _compare(self, each: _Open) -> Compared:
         one = each.one
         try:
-            org, way, witnesses = rows.org_keys(
+            org, way, witnesses = listing.org_keys(
                 self._wire, one, each.shape, each.way, self._folder, each.first
             )
         except OrgRefused as refused:

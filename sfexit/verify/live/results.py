@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from sfexit.verify.codes import Severity
 from sfexit.verify.finding import Finding
 from sfexit.verify.live import asking, configuration, files, freeze, rows, values, weekly
 from sfexit.verify.live.confidence import Statement
-from sfexit.verify.verdict import Check, RegisterEntry
+from sfexit.verify.verdict import Check, RegisterEntry, Result
 
 
 @dataclass(frozen=True)
@@ -71,3 +73,25 @@ class Live:
     def stale_objects(self) -> tuple[str, ...]:
         """Objects that a refresh would bring up to date."""
         return tuple(one.object for one in self.compared if one.asked and not one.equal)
+
+
+def checks_of(
+    looked: Mapping[str, str], findings: Iterable[Finding], registered: Iterable[RegisterEntry]
+) -> tuple[Check, ...]:
+    """The checks that were made. `looked`: name of the check → what was looked at."""
+    known = {one.object for one in registered}
+    worst: dict[str, set[Severity]] = {}
+    for one in findings:
+        explained = one.code in ("object-left-out", "object-unknown") and one.object in known
+        if not explained:
+            worst.setdefault(one.kind, set()).add(one.severity)
+    found = []
+    for name, looked_at in looked.items():
+        severities = worst.get(name, set())
+        result = Result.PASSED
+        if Severity.UNKNOWN in severities:
+            result = Result.UNKNOWN
+        if Severity.DAMAGE in severities:
+            result = Result.FAILED
+        found.append(Check(name, result, looked_at))
+    return tuple(found)

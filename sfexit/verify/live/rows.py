@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
-from sfexit.errors import DamagedAnswer, OrgRefused, Transient
+from sfexit.errors import OrgRefused, Transient
 from sfexit.verify.finding import Finding, not_made
-from sfexit.verify.live import asking, canonical, filters
+from sfexit.verify.live import asking
 from sfexit.verify.live.archived import Archived
 from sfexit.verify.live.asking import Way
 from sfexit.verify.live.keys import (
@@ -18,16 +16,13 @@ from sfexit.verify.live.keys import (
     Difference,
     KeySet,
     differences,
-    digest,
     id18,
-    id_key,
     stamp,
     stamp_text,
 )
 from sfexit.verify.live.living import LOGS, MOVED_BY_SIGN_IN
-from sfexit.verify.live.scan import packer, payload_bytes
 from sfexit.verify.live.schema import Shape
-from sfexit.verify.live.wire import QUERIES_A_CALL, Reply, Wire
+from sfexit.verify.live.wire import Wire
 
 CHECK = "rows"
 LISTED = 20  # findings with an id of their own, per object and kind; the rest is one with a count
@@ -35,14 +30,6 @@ _LOOKED_UP = 2_000  # differing records asked for by id, per object
 _IDS_A_QUERY = 150
 
 REFRESH = "bring the archive up to date (sfexit export HOME --refresh), then verify again"
-_PLAIN_REFUSED = (
-    "MALFORMED_QUERY",
-    "API_ERROR",
-    "OPERATION_TOO_LARGE",
-    "QUERY_TIMEOUT",
-    "UNKNOWN_EXCEPTION",
-)
-_NOT_BY_JOB = ("INVALIDENTITY", "FEATURENOTENABLED", "API_ERROR", "JOB_FAILED", "INVALIDJOB")
 
 
 Fields = Mapping[str, Sequence[tuple[str, str, str]]]  # id → (field, in the org, in the archive)
@@ -75,154 +62,6 @@ class Compared:
     def equal(self) -> bool:
         """Whether both sides hold the same records in the same state."""
         return self.asked and not (self.missing or self.extra or self.stale)
-
-
-def org_keys(
-    wire: Wire, one: Archived, shape: Shape, way: Way, folder: Path, first: Reply | None = None
-) -> tuple[KeySet, Way, dict[str, int]]:
-    """All records of the org, packed; the way that worked; counts by their witnesses.
-
-    `first`: the first page, when it came with others. Raises OrgRefused when the org gives them
-    by no way that is known, Transient when it does not answer.
-    """
-    pieces = filters.pieces_of(one.name)
-    try:
-        if pieces is not None and pieces.always:
-            return _by_pieces(wire, one.name, shape, way, folder, pieces)
-        if way.by_job and first is None:
-            try:
-                return _by_job(wire, one.name, shape, way, folder)
-            except OrgRefused as refused:
-                if refused.code.upper() not in _NOT_BY_JOB:
-                    raise
-                way = replace(way, by_job=False, spans=("",))
-        try:
-            return _by_rest(wire, one.name, shape, way, folder, first)
-        except OrgRefused as refused:
-            if refused.code != "URI_TOO_LONG":
-                raise
-            return _by_job(wire, one.name, shape, way, folder)
-    except OrgRefused as refused:
-        if refused.code.upper() not in _PLAIN_REFUSED or pieces is None or pieces.always:
-            raise
-        return _by_pieces(wire, one.name, shape, way, folder, pieces)
-
-
-def _keys(folder: Path, name: str, way: Way) -> KeySet:
-    return KeySet(folder, f"{name}.org", payload_bytes(way))
-
-
-def _by_job(
-    wire: Wire, name: str, shape: Shape, way: Way, folder: Path
-) -> tuple[KeySet, Way, dict[str, int]]:
-    count = asking.soql(name, ["COUNT()"])
-    before = wire.try_get(wire.address(count))
-    for attempt in (1, 2, 3):
-        keys = _keys(folder, name, way)
-        try:
-            for condition in way.spans:
-                rows = wire.job(asking.soql(name, way.columns, condition))
-                header = next(rows, None)
-                if header is None:
-                    continue  # a result without rows may come without a header
-                if [told.lower() for told in header] != [told.lower() for told in way.columns]:
-                    raise DamagedAnswer("A query job answered with other columns than asked for.")
-                pack = packer(way.columns, shape, way)
-                for cells in rows:
-                    packed = pack(cells) if len(cells) == len(way.columns) else None
-                    if packed is None:
-                        raise DamagedAnswer("A query job gave a row without an id.")
-                    keys.add(*packed)
-            break
-        except DamagedAnswer:
-            keys.remove()
-            if attempt == 3:
-                raise
-    witnesses = {"by_id": keys.count}
-    after = wire.try_get(wire.address(count))
-    for told, reply in (("count_before", before), ("count_after", after)):
-        if reply.ok and reply.total is not None:
-            witnesses[told] = reply.total
-    return keys, way, witnesses
-
-
-def _by_rest(
-    wire: Wire, name: str, shape: Shape, way: Way, folder: Path, first: Reply | None
-) -> tuple[KeySet, Way, dict[str, int]]:
-    for attempt in (1, 2, 3):
-        keys = _keys(folder, name, way)
-        try:
-            told = 0
-            for condition in way.spans:
-                query = asking.soql(name, way.columns, condition)
-                if first is None and not wire.fits(query):
-                    raise OrgRefused(414, "URI_TOO_LONG", "the fields do not fit into one question")
-                for page in wire.further(first) if first else wire.pages(query):
-                    for row in page.rows:
-                        keys.add(*pack_record(row, shape, way))
-                told += first.total or 0 if first else 0
-            witnesses = {"by_id": keys.count}
-            return keys, way, {**witnesses, **({"totalSize": told} if told else {})}
-        except (DamagedAnswer, OrgRefused) as trouble:
-            keys.remove()
-            lost = isinstance(trouble, DamagedAnswer) or trouble.code == "INVALID_QUERY_LOCATOR"
-            if attempt == 3 or not lost:
-                raise
-            first = None
-    raise AssertionError
-
-
-def _by_pieces(
-    wire: Wire, name: str, shape: Shape, way: Way, folder: Path, pieces: filters.Pieces
-) -> tuple[KeySet, Way, dict[str, int]]:
-    keys = _keys(folder, name, way)
-    keys.unique = True
-    batch: list[str] = []
-
-    def asked() -> None:
-        for reply in wire.many([wire.address(one) for one in batch]):
-            if not reply.ok:
-                if pieces.nothing_there(reply.code, reply.reason):
-                    continue
-                raise OrgRefused(reply.status, reply.code, reply.reason)
-            for page in wire.further(reply):
-                for row in _rows_of(wire, page, pieces.inside):
-                    keys.add(*pack_record(row, shape, way))
-        batch.clear()
-
-    for tail in pieces.ask(wire, name, shape):
-        batch.append(pieces.question(asking.soql(name, way.columns), tail))
-        if len(batch) == QUERIES_A_CALL:
-            asked()
-    if batch:
-        asked()
-    alone = replace(way, by_job=False, spans=("",), in_pieces=True)
-    return keys, alone, {"by_id": keys.count}
-
-
-def _rows_of(wire: Wire, page: Reply, inside: str) -> Iterator[Mapping[str, Any]]:
-    """The records of a page, or those inside of them, which may have pages of their own."""
-    if not inside:
-        yield from page.rows
-        return
-    for row in page.rows:
-        if row.get(inside) is not None:
-            for inner in wire.further(Reply(200, row[inside])):
-                yield from inner.rows
-
-
-def pack_record(row: Mapping[str, Any], shape: Shape, way: Way) -> tuple[bytes, bool, bytes]:
-    """A record of a REST answer, packed as `scan.packer` packs a row of the archive."""
-    if way.content:
-        payload = digest(
-            canonical.from_json(row.get(name), shape.fields[name].type) for name in way.content
-        )
-    else:
-        payload = stamp(str(row.get(way.stamp) or "")) if way.stamp else NO_STAMP
-    key = id_key(str(row.get("Id"))) if way.has_id else payload[:ID_BYTES]
-    if key is None:
-        raise DamagedAnswer("The org gave a record without an id.")
-    return key, row.get("IsDeleted") is True, payload
 
 
 def compare(

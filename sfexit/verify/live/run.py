@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from sfexit.errors import (
     ArchiveProblem,
-    Blocked,
     DiskTrouble,
     Interrupted,
     OrgRefused,
@@ -23,7 +22,6 @@ from sfexit.errors import (
 )
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce.client import Client
-from sfexit.verify.codes import Severity
 from sfexit.verify.finding import Finding, not_made
 from sfexit.verify.live import (
     asking,
@@ -42,9 +40,8 @@ from sfexit.verify.live.confidence import Statement
 from sfexit.verify.live.diary import Diary
 from sfexit.verify.live.drawing import cut, drawn, groups
 from sfexit.verify.live.objects import Outcome, Worker
-from sfexit.verify.live.results import Live, Options
+from sfexit.verify.live.results import Live, Options, checks_of
 from sfexit.verify.live.wire import Wire
-from sfexit.verify.verdict import Check, RegisterEntry, Result
 
 ORG = "organization"
 #: The checks without which no verdict is SAFE.
@@ -161,7 +158,7 @@ class _Run:
             snapshot_started=_moment(min(times, default=""), began),
             snapshot_finished=_moment(max(times, default=""), began),
             permissions=permissions,
-            checks=self._checks(seen.registered),
+            checks=checks_of(self._looked, self._findings, seen.registered),
             findings=tuple(self._findings),
             register=seen.registered,
             statement=statement,
@@ -185,41 +182,11 @@ class _Run:
     def _org_time(self) -> datetime:
         return (self._client.server_time or datetime.now(UTC)).astimezone(UTC)
 
-    def _checks(self, registered: Sequence[RegisterEntry]) -> tuple[Check, ...]:
-        known = {one.object for one in registered}
-        worst: dict[str, set[Severity]] = {}
-        for one in self._findings:
-            explained = one.code in ("object-left-out", "object-unknown") and one.object in known
-            if not explained:
-                worst.setdefault(one.kind, set()).add(one.severity)
-        found = []
-        for name, looked_at in self._looked.items():
-            severities = worst.get(name, set())
-            result = Result.PASSED
-            if Severity.UNKNOWN in severities:
-                result = Result.UNKNOWN
-            if Severity.DAMAGE in severities:
-                result = Result.FAILED
-            found.append(Check(name, result, looked_at))
-        return tuple(found)
-
     # ---- who and what --------------------------------------------------------------------------
 
     def _who(self) -> dict[str, str]:
         """Who is signed in to which org; that of the archive, or nothing is compared."""
-        told = self._client.get_json("/services/oauth2/userinfo")
-        told = told if isinstance(told, dict) else {}
-        found = {
-            "organization_id": str(told.get("organization_id", "")),
-            "user_id": str(told.get("user_id", "")),
-            "username": str(told.get("preferred_username", "")),
-        }
-        ours, theirs = found["organization_id"][:18], self._bag.organization_id[:18]
-        if ours[:15] != theirs[:15]:
-            raise Blocked(
-                f"the archive is of the org {theirs}, but you are signed in to {ours}: sign in to "
-                "the right org, or name its home"
-            )
+        found = sight.who(self._client, self._bag)
         self._looked[ORG] = f"{found['organization_id']}, by {found['username']}"
         return found
 

@@ -1,12 +1,15 @@
-"""What the user who verifies may see: asked of the org, judged by `coverage`."""
+"""Who verifies, and what they may see: asked of the org, judged by `coverage`."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sfexit.errors import Blocked
+from sfexit.salesforce.client import Client
 from sfexit.verify.finding import Finding
 from sfexit.verify.live import coverage
+from sfexit.verify.live.archived import Bag
 from sfexit.verify.live.schema import Shape
 from sfexit.verify.live.wire import Wire
 
@@ -39,3 +42,20 @@ def look(
         unread = reply.refusal or "UserPermissionAccess has no row"
     found = coverage.eyes(held, unread, with_rows, masked=masked)
     return found, tuple(label for column, label, _ in coverage.NEEDED if held.get(column) is True)
+
+
+def who(client: Client, bag: Bag) -> dict[str, str]:
+    """Who is signed in to which org. Raises Blocked when it is not the archive's."""
+    told = client.get_json("/services/oauth2/userinfo")
+    told = told if isinstance(told, dict) else {}
+    ours, theirs = str(told.get("organization_id", "")), bag.organization_id[:18]
+    if ours[:15] != theirs[:15]:
+        raise Blocked(
+            f"the archive is of the org {theirs}, but you are signed in to {ours[:18]}: sign in to "
+            "the right org, or name its home"
+        )
+    return {
+        "organization_id": ours,
+        "user_id": str(told.get("user_id", "")),
+        "username": str(told.get("preferred_username", "")),
+    }

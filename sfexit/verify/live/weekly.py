@@ -3,11 +3,13 @@
 The one second source that nobody can say we wrote. It supports a verdict and never makes one
 alone: it is older than the archive, knows fewer objects, and leaves out what it leaves out.
 
-Known of it (Salesforce Help, "Export Backup Data from Salesforce"; help.salesforce.com article
-000387427): one CSV per object, cut over several ZIPs of about 512 MB; in the encoding that was
-chosen; formula and roll-up fields, LastViewedDate and LastReferencedDate left out; line ends
-replaced by blanks when that was chosen; Chatter texts cut at 1,000 characters; true and false as
-1 and 0; moments as "2026-05-06 11:56:44" in GMT.
+Documented of it ("Export Backup Data from Salesforce",
+https://help.salesforce.com/s/articleView?id=sf.admin_exportdata.htm): one CSV per object, cut over
+several ZIPs of about 512 MB; in the encoding that was chosen; "formula and roll-up summary fields
+are always excluded"; carriage returns replaced by blanks when that was chosen; of Chatter posts
+and comments up to 1,000 characters. Seen in its files and not documented, so that both forms are
+read: true and false as 1 and 0, moments as "2026-05-06 11:56:44" in GMT; that LastViewedDate and
+LastReferencedDate, which speak of the reader, are left out.
 """
 
 from __future__ import annotations
