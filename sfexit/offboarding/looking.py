@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
+from sfexit.errors import OrgRefused
 from sfexit.offboarding.plan import soql_list
 from sfexit.salesforce import composite, query
 from sfexit.salesforce.client import Client
@@ -45,7 +46,13 @@ def each(client: Client, asked: Iterable[tuple[str, bool]]) -> Iterator[Iterator
             yield rows(client, part[0][0], all_rows=part[0][1])
             continue
         paths = [query.path_of(client, soql, all_rows=all_rows) for soql, all_rows in part]
-        for (soql, all_rows), told in zip(part, composite.ask(client, paths), strict=True):
+        try:
+            answers = composite.ask(client, paths)
+        except OrgRefused:  # an org that takes no composite requests: each costs a call
+            for soql, all_rows in part:
+                yield rows(client, soql, all_rows=all_rows)
+            continue
+        for (soql, all_rows), told in zip(part, answers, strict=True):
             if told.refusal("a query") is not None:  # alone it is tried again, or refused
                 yield rows(client, soql, all_rows=all_rows)
             else:

@@ -9,7 +9,7 @@ import pytest
 from sfexit.errors import OrgRefused
 from sfexit.offboarding import looking
 from sfexit.offboarding.plan import soql_list
-from sfexit.salesforce import query
+from sfexit.salesforce import composite, query
 from sfexit.simulated_org import Staff
 from tests.offboarding.running import office
 
@@ -35,3 +35,15 @@ def test_one_query_that_is_refused_is_told_and_the_others_are_not_lost(tmp_path:
         assert len(list(next(answers))) == 5
         with pytest.raises(OrgRefused, match="INVALID_FIELD"):
             list(next(answers))
+
+
+def test_an_org_without_composite_requests_is_asked_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OrgRefused(404, "NOT_FOUND", "The requested resource does not exist")
+
+    monkeypatch.setattr(composite, "ask", refuse)
+    with office(tmp_path, rows=300, staff=Staff(people=12, blockers=())) as place:
+        asked = [("SELECT Id FROM Profile", False), ("SELECT Id FROM UserRole", False)]
+        assert [len(list(one)) for one in looking.each(place.client(), asked)] == [5, 3]
