@@ -1,10 +1,12 @@
 """A refresh against a full export of the same org: calls, bytes, time, memory, disk.
 
     python bench/refresh.py [--rows 2000000] [--changed 0.01] [--scattered]
+    python bench/refresh.py --shape full --rows 300000 --quiet
 
-An org of one big object is exported; then a share of its rows is edited, some are purged, some
-made, a formula moves in some: people work on new rows, so those of the newest tenth, or
-`--scattered`. A refresh, another that finds nothing, and a full export of the same org then run
+An org of one big object, or of the `full` shape with all objects and files, is exported; then a
+share of the rows of its big object is edited, some are purged, some made, a formula moves in some:
+people work on new rows, so those of the newest tenth, or `--scattered`; with `--quiet` nothing
+changes at all. A refresh, another that finds nothing, and a full export of the same org then run
 one after the other, each in a process of its own. Prints one line for each and the ratios.
 """
 
@@ -53,6 +55,7 @@ def run(home: Path, url: str, token: str, *words: str) -> dict[str, Any]:
         "bytes": told["this_run"]["page_bytes_received"],
         "rows": told["rows"],
         "refresh": told["refresh"],
+        "bags": len(list((home / "bags").iterdir())),
     }
 
 
@@ -66,54 +69,79 @@ def disk_mb(folder: Path) -> float:
     return sum(seen.values()) / 1e6
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--changed", type=float, default=0.01)
-    parser.add_argument(
-        "--scattered", action="store_true", help="over all rows, not the newest 10 %%"
-    )
-    given = parser.parse_args()
+def change(org: SimulatedOrg, share_of_rows: float, *, scattered: bool) -> None:
+    """A day's work: half of the share edited, a quarter new, some purged, some formulas."""
+    some = Random(1)
+    rows = org.count(NAME)
+    share = max(4, int(rows * share_of_rows))
+    oldest = 0 if scattered else rows * 9 // 10
+    numbers = sorted(some.sample(range(oldest, rows), share))
+    org.update_rows(NAME, numbers[: share // 2])
+    org.purge_rows(NAME, numbers[share // 2 : share // 2 + share // 8])
+    org.insert_rows(NAME, share // 4)
+    formula = numbers[-(share // 100 or 1) :]
+    org.give_values(NAME, formula, {"ExpectedRevenue": "12345.5"})
+
+
+def make_org(shape: str, rows: int) -> SimulatedOrg:
+    """The org of a shape."""
+    if shape == "full":
+        return SimulatedOrg(
+            rows=rows, shape="full", api_daily_limit=10_000_000, query_all_files=True
+        )
     kept = {"Organization", "User", "Profile", NAME}
-    org = SimulatedOrg(
-        rows=given.rows,
+    return SimulatedOrg(
+        rows=rows,
         one_object=NAME,
         objects=[one for one in standard_objects() if one.name in kept],
         api_daily_limit=10_000_000,
     )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=2_000_000)
+    parser.add_argument("--shape", choices=["one", "full"], default="one")
+    parser.add_argument("--changed", type=float, default=0.01)
+    parser.add_argument(
+        "--scattered", action="store_true", help="over all rows, not the newest 10 %%"
+    )
+    parser.add_argument("--quiet", action="store_true", help="nothing changes")
+    given = parser.parse_args()
+    org = make_org(given.shape, given.rows)
     folder = Path(tempfile.mkdtemp(prefix="sfexit-bench-"))
-    some = Random(1)
     try:
         with serve(org) as server:
             home = folder / "home"
             show("first", run(home, server.url, org.access_token))
-            time.sleep(1.1)
-            rows = org.count(NAME)
-            share = max(4, int(rows * given.changed))
-            oldest = 0 if given.scattered else rows * 9 // 10
-            numbers = sorted(some.sample(range(oldest, rows), share))
-            org.update_rows(NAME, numbers[: share // 2])
-            org.purge_rows(NAME, numbers[share // 2 : share // 2 + share // 8])
-            org.insert_rows(NAME, share // 4)
-            formula = numbers[-(share // 100 or 1) :]
-            org.give_values(NAME, formula, {"ExpectedRevenue": "12345.5"})
+            if not given.quiet:
+                change(org, given.changed, scattered=given.scattered)
             before = disk_mb(home)
             told = run(home, server.url, org.access_token, "--refresh")
             show("refresh", told)
-            print(f"  found {told['refresh']['rows']}")
+            print(f"  {found(told)}")
             grown = disk_mb(home) - before
-            quiet = run(home, server.url, org.access_token, "--refresh")
-            show("again", quiet)
+            again = run(home, server.url, org.access_token, "--refresh")
+            show("again", again)
+            print(f"  {found(again)}")
             whole = run(folder / "whole", server.url, org.access_token)
             show("whole", whole)
             for what in ("calls", "bytes", "cpu", "wall", "mb"):
-                print(f"  refresh / whole, {what}: {told[what] / whole[what]:.2f}")
+                ratios = (told[what] / whole[what], again[what] / whole[what])
+                print(f"  {what:5}: refresh / whole {ratios[0]:.2f}, again / whole {ratios[1]:.2f}")
             whole_mb = disk_mb(folder / "whole")
-            print(f"  disk of the second bag: {grown:,.1f} MB, of a whole one: {whole_mb:,.1f} MB")
+            print(f"  disk of the refresh: {grown:,.1f} MB, of a whole archive: {whole_mb:,.1f} MB")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"  (the simulated org itself: {peak:,.0f} MB)")
+
+
+def found(told: dict[str, Any]) -> str:
+    """What a refresh says."""
+    refresh = told["refresh"]
+    said = "nothing changed" if refresh["unchanged"] else f"changed: {refresh['rows']}"
+    return f"{said}; {told['bags']} bags"
 
 
 def show(name: str, told: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from sfexit.export.means import Means
 from sfexit.export.refresh import marks
 from sfexit.export.refresh.comparing import Page, marks_of, scratch, stored_differences
 from sfexit.export.refresh.marks import Counts, Difference, fingerprint, ids_of
-from sfexit.export.refresh.runs import ID, Lists, Records, Runs, join, unmatched
+from sfexit.export.refresh.runs import ID, Lists, Records, Runs, among, join, unmatched
 from sfexit.export.work import Reread
 
 _MOST_LATER = 100_000  # rows that changed while the changes were read
@@ -129,9 +129,7 @@ def _sort_out(
             found["print"] = [fingerprint(block.row(number)) for number in range(block.rows)]
         return found
 
-    arrived = marks_of(
-        folder / "arrived", _ARRIVED, means.bag, fetched, header, arrival, means.go_on
-    )
+    arrived = marks_of(folder / "arrived", _ARRIVED, means.bag, fetched, header, arrival, means)
     counted = np.zeros(len(_WHATS), np.int64)
     gone_since, later = 0, [np.empty(0, ID)]
     for a, b, places in join(listed, arrived):
@@ -150,7 +148,7 @@ def _sort_out(
     # Where it was not sure, it is known by now.
     counted[_WHATS.index(marks.CHANGED)] += counted[_UNSETTLED]
     counts = Counts.of(dict(zip(_WHATS, counted.tolist(), strict=True)))
-    changed_later = np.concatenate(later)
+    changed_later = np.sort(np.concatenate(later))
     _find(earlier, pages, header, changed_later, lists)
     return Adopted(0, 0, counts, gone_since, len(changed_later))
 
@@ -185,7 +183,7 @@ def _find(
                 continue
         for block in blocks(layout.within(earlier.bag, page["path"]), page, header):
             found = ids_of(block)
-            found = found[np.isin(found, later)]
+            found = found[among(found, later)]
             lists.add(np.full(len(found), number), found)
 
 
@@ -208,7 +206,7 @@ def _place(
     ) as writer:
         writer.feed(csv_rows([header]))
         for block in blocks(layout.within(earlier.bag, page["path"]), page, header):
-            writer.feed(block.without(np.isin(ids_of(block), without)))
+            writer.feed(block.without(among(ids_of(block), without)))
         facts = writer.check()
         if not facts.rows:
             return None

@@ -42,24 +42,25 @@ def marks_of(
     pages: Iterable[Page],
     header: Sequence[str],
     mark: Callable[[Block, int], Records],
-    go_on: Callable[[], None],
+    means: Means,
 ) -> Runs:
-    """The marks of all rows of `pages`, to be had sorted by id.
+    """The marks of all rows of `pages`, to be had sorted by id. Few objects do that at a time.
 
     Raises PageDamaged, DiskTrouble; NotComparable.
     """
     runs = Runs(path, kind)
     try:
         for number, page in enumerate(pages):
-            go_on()
+            means.go_on()
             batch: list[Records] = []
-            for block in blocks(layout.within(bag, page["path"]), page, header):
-                batch.append(mark(block, number))
-                if sum(map(len, batch)) >= _BATCH:
+            with means.verifying:
+                for block in blocks(layout.within(bag, page["path"]), page, header):
+                    batch.append(mark(block, number))
+                    if sum(map(len, batch)) >= _BATCH:
+                        runs.add(np.concatenate(batch))
+                        batch = []
+                if batch:
                     runs.add(np.concatenate(batch))
-                    batch = []
-            if batch:
-                runs.add(np.concatenate(batch))
     except OSError as error:
         raise DiskTrouble(f"{path.parent} cannot be written: {error.strerror}") from error
     return runs
@@ -75,8 +76,8 @@ def compared(
 
     `old` and `new` are each the bag, its pages, their header and what marks their rows.
     """
-    before = marks_of(folder / "old", MARK, *old[:3], old[3].marks, means.go_on)
-    after = marks_of(folder / "new", MARK, *new[:3], new[3].marks, means.go_on)
+    before = marks_of(folder / "old", MARK, *old[:3], old[3].marks, means)
+    after = marks_of(folder / "new", MARK, *new[:3], new[3].marks, means)
     for a, b, places in join(before, after):
         yield from marks.differences(a, b, places)
 

@@ -11,7 +11,6 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +36,7 @@ NEW, CHANGED, CALCULATED = "new", "changed", "calculated"
 DELETED, UNDELETED = "deleted", "undeleted"
 UNSETTLED = "unsettled"
 GONE = "gone"
+_KINDS = (CHANGED, CALCULATED, DELETED, UNDELETED, UNSETTLED)
 _COUNTED = (NEW, CHANGED, CALCULATED, DELETED, UNDELETED, GONE)
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
@@ -192,24 +192,20 @@ def differences(
     same &= was["deleted"] == now["deleted"]
     differ = ~(same & now["settled"])
     found: list[tuple[Difference, bool]] = []
-    for one, other, equal in zip(was[differ], now[differ], same[differ], strict=True):
-        what = UNSETTLED if equal else _what(one, other)
-        before = f"{int(one['print']):016x}" if equal else ""
-        difference = Difference(_text(one), what, int(one["page"]), before)
-        found.append((difference, bool(other["settled"])))
-    found += ((Difference(_text(one), GONE, int(one["page"])), True) for one in old[~both])
-    found += (
-        (Difference(_text(one), NEW, None), bool(one["settled"])) for one in unmatched(new, places)
-    )
+    was, now = was[differ], now[differ]
+    kinds = np.where(was["stamp"] == now["stamp"], _KINDS.index(CALCULATED), _KINDS.index(CHANGED))
+    kinds[was["deleted"] & ~now["deleted"]] = _KINDS.index(UNDELETED)
+    kinds[~was["deleted"] & now["deleted"]] = _KINDS.index(DELETED)
+    kinds[same[differ]] = _KINDS.index(UNSETTLED)
+    columns = (was["id"], kinds, was["page"], was["print"], now["settled"])
+    for one, kind, page, print_, settled in zip(*(each.tolist() for each in columns), strict=True):
+        what = _KINDS[kind]
+        before = f"{print_:016x}" if what == UNSETTLED else ""
+        found.append((Difference(one.decode(), what, page, before), settled))
+    gone, come = old[~both], unmatched(new, places)
+    for one, page in zip(gone["id"].tolist(), gone["page"].tolist(), strict=True):
+        found.append((Difference(one.decode(), GONE, page), True))
+    for one, settled in zip(come["id"].tolist(), come["settled"].tolist(), strict=True):
+        found.append((Difference(one.decode(), NEW, None), settled))
     found.sort(key=lambda one: one[0].id)
     yield from found
-
-
-def _what(old: Any, new: Any) -> str:
-    if new["deleted"] != old["deleted"]:
-        return DELETED if new["deleted"] else UNDELETED
-    return CALCULATED if old["stamp"] == new["stamp"] else CHANGED
-
-
-def _text(mark: Any) -> str:
-    return bytes(mark["id"]).decode()

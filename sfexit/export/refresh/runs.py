@@ -131,6 +131,13 @@ def _places(ids: NDArray[np.bytes_], among: NDArray[np.bytes_]) -> NDArray[np.in
     return np.where((places < len(among)) & (among[near] == ids), places, -1)
 
 
+def among(ids: NDArray[np.bytes_], listed: NDArray[np.bytes_]) -> NDArray[np.bool_]:
+    """Which ids stand on a sorted list."""
+    places = np.minimum(np.searchsorted(listed, ids), len(listed) - 1)
+    found: NDArray[np.bool_] = listed[places] == ids
+    return found
+
+
 def unmatched(right: Records, places: NDArray[np.int64]) -> Records:
     """The records of the right that no record of the left has a place at."""
     alone = np.ones(len(right), dtype=np.bool_)
