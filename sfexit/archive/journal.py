@@ -50,7 +50,7 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -155,7 +155,11 @@ class Index:
 
 
 class Journal(Index):
-    """The open journal of one running export. Methods may be called from any thread."""
+    """The open journal of one running export. Methods may be called from any thread.
+
+    Threads that record at the same time share a flush: each writes its line, and whoever comes
+    first flushes for all. What the index holds (`_seq`, `_digest`, `_offset`) is always flushed.
+    """
 
     def __init__(self, disk: Disk, lines: Path, index: Path) -> None:
         super().__init__(_connect(index), index)
@@ -168,6 +172,10 @@ class Journal(Index):
             self._offset = int(self._meta("offset", "0"))
             self._catch_up()
             self._handle = disk.append(lines)
+            # Taken in this order, and before the lock of the index.
+            self._flushing, self._writing = threading.Lock(), threading.Lock()
+            self._waiting: list[tuple[Event, bytes]] = []  # written, and not flushed yet
+            self._written = (self._seq, self._digest)
         except BaseException:
             self._index.close()
             raise
@@ -214,7 +222,7 @@ class Journal(Index):
 
     def close(self) -> None:
         """Let go of both files."""
-        with self._lock:
+        with self._flushing, self._writing, self._lock:
             close(self._handle)
             self._index.close()
 
@@ -226,50 +234,85 @@ class Journal(Index):
         After a failed append nothing more is taken: what is on the disk is known, what came after
         would stand behind a torn line.
         """
-        with self._lock:
+        entry = self._write(event, data)
+        with self._flushing:
+            if self._seq < entry["seq"]:
+                self._flush()
+        return entry
+
+    def _write(self, event: str, data: dict[str, Any]) -> Event:
+        """Append the line of an event, not flushed yet."""
+        with self._writing:
             if self._broken is not None:
                 raise self._broken
             if event == "begun":
                 data = {"journal": _SCHEMA, **data}
-            entry: Event = {
-                "seq": self._seq + 1,
-                "at": _now(),
-                "event": event,
-                **data,
-                "prev": self._digest,
-            }
+            seq, digest = self._written
+            entry: Event = {"seq": seq + 1, "at": _now(), "event": event, **data, "prev": digest}
             line = json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
             try:
                 self._disk.write(self._handle, line)
-                self._disk.sync(self._handle)
             except BaseException as error:
                 self._broken = _for_the_others(error)
-                # What a failed flush left may be readable and yet not on the disk: nobody is to
-                # find it there and believe it.
-                with contextlib.suppress(OSError):
-                    os.truncate(self._lines, self._offset)
-                raise
-            try:
-                self._take(entry, line)
-            except sqlite3.Error as error:
-                self._broken = _told(error, self._path)  # the line stands; the next start takes it
-                raise self._broken from error
-            except BaseException as error:
-                self._broken = _for_the_others(error)
-                raise
-            return entry
+                failure = error
+            else:
+                self._written = (seq + 1, _digest_of(line))
+                self._waiting.append((entry, line))
+                return entry
+        with self._flushing:  # not while another flushes: lines of its own stand
+            self._cut()
+        raise failure
 
-    def _take(self, entry: Event, line: bytes) -> None:
-        digest = hashlib.sha256(line.rstrip(b"\n")).hexdigest()
-        offset = self._offset + len(line)
-        with self._index:
-            self._index.execute("BEGIN IMMEDIATE")
-            _apply(self._index, entry)
-            self._index.executemany(
-                "INSERT INTO meta VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
-                [("seq", str(entry["seq"])), ("digest", digest), ("offset", str(offset))],
-            )
-        self._seq, self._digest, self._offset = entry["seq"], digest, offset
+    def _flush(self) -> None:
+        """Flush what waits and bring the index up to it. Raises what stops the journal."""
+        with self._writing:
+            if self._broken is not None:
+                raise self._broken
+            batch, self._waiting = self._waiting, []
+        try:
+            self._disk.sync(self._handle)
+        except BaseException as error:
+            self._stop(_for_the_others(error))
+            self._cut()
+            raise
+        try:
+            self._take(batch)
+        except sqlite3.Error as error:
+            # The lines stand; the next start takes them.
+            told = _told(error, self._path)
+            self._stop(told)
+            raise told from error
+        except BaseException as error:
+            self._stop(_for_the_others(error))
+            raise
+
+    def _stop(self, why: SfexitError) -> None:
+        with self._writing:
+            self._broken = self._broken or why
+
+    def _cut(self) -> None:
+        """What a failed append or flush left may be readable and yet not on the disk: nobody is to
+        find it there and believe it."""
+        with self._writing, contextlib.suppress(OSError):
+            self._waiting = []
+            os.truncate(self._lines, self._offset)
+
+    def _take(self, batch: Iterable[tuple[Event, bytes]]) -> None:
+        """Bring the index up to events whose lines are on the disk."""
+        seq, digest, offset = self._seq, self._digest, self._offset
+        with self._lock:
+            with self._index:
+                self._index.execute("BEGIN IMMEDIATE")
+                for entry, line in batch:
+                    _apply(self._index, entry)
+                    seq, digest = entry["seq"], _digest_of(line)
+                    offset += len(line)
+                self._index.executemany(
+                    "INSERT INTO meta VALUES (?, ?) "
+                    "ON CONFLICT DO UPDATE SET value = excluded.value",
+                    [("seq", str(seq)), ("digest", digest), ("offset", str(offset))],
+                )
+            self._seq, self._digest, self._offset = seq, digest, offset
 
     def _catch_up(self) -> None:
         """Apply lines that the index has not seen; cut a torn last line."""
@@ -284,7 +327,7 @@ class Journal(Index):
                 entry = _read_line(line, self._seq + 1, self._digest)
                 if entry is None:
                     break
-                self._take(entry, line)
+                self._take([(entry, line)])
         if size > self._offset:
             with telling(self._lines), self._lines.open("r+b") as tail:
                 tail.truncate(self._offset)
@@ -297,8 +340,9 @@ class Journal(Index):
 
     def is_whole(self) -> bool:
         """True when the file still is what was recorded: nothing altered, cut or added."""
-        with self._lock:
-            return good_prefix(self._lines) == (self._offset, self._offset)
+        with self._flushing, self._writing:
+            there = self._offset + sum(len(line) for _, line in self._waiting)
+            return good_prefix(self._lines) == (there, there)
 
 
 def replayed(disk: Disk, lines: Path, index: Path) -> Index:
@@ -569,6 +613,10 @@ def _for_the_others(error: BaseException) -> SfexitError:
         return error
     why = error.message if isinstance(error, SfexitError) else type(error).__name__
     return DiskTrouble(f"the journal cannot be written any more: {why}")
+
+
+def _digest_of(line: bytes) -> str:
+    return hashlib.sha256(line.rstrip(b"\n")).hexdigest()
 
 
 def _newer(what: str, version: int) -> str:

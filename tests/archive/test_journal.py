@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -236,6 +238,59 @@ def test_after_a_failed_append_nothing_more_is_taken(tmp_path: Path, failing: st
     assert (tmp_path / "j").read_bytes() == before
     journal = Journal.open(QuickDisk(), tmp_path / "j", tmp_path / "s.db")
     assert journal.fact("begun")
+    journal.close()
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_threads_share_a_flush(tmp_path: Path, fails: bool) -> None:
+    class Slow(QuickDisk):
+        """The first flush ends when all have written."""
+
+        writes = syncs = 0
+        armed = False
+        written = threading.Condition()
+
+        def write(self, handle: Any, data: bytes) -> None:
+            super().write(handle, data)
+            with self.written:
+                self.writes += 1
+                self.written.notify_all()
+
+        def sync(self, handle: Any) -> None:
+            if not self.armed:
+                return
+            self.syncs += 1
+            with self.written:
+                assert self.written.wait_for(lambda: self.writes >= 6, timeout=60)
+            if fails:
+                raise DiskTrouble("the disk is full")
+
+    disk = Slow()
+    journal = Journal.create(disk, tmp_path / "j", tmp_path / "s.db")
+    journal.record("begun", org="x")
+    before = (tmp_path / "j").read_bytes()
+    disk.writes, disk.armed = 0, True
+
+    def record(number: int) -> str:
+        try:
+            journal.record("note", object="", kind="", text=str(number))
+        except DiskTrouble as error:
+            return str(error)
+        # Once it is back, the event is in the index, and so on the disk.
+        return str(len(journal.rows("SELECT 1 FROM note WHERE text = ?", (str(number),))))
+
+    with ThreadPoolExecutor(6) as pool:
+        told = list(pool.map(record, range(6)))
+    if fails:
+        assert all("the disk is full" in one for one in told)
+        assert disk.syncs == 1
+        journal.close()
+        assert (tmp_path / "j").read_bytes() == before
+        return
+    assert told == ["1"] * 6
+    assert disk.syncs <= 2
+    assert journal.is_whole()
+    assert journal.rows("SELECT count(*) FROM note")[0][0] == 6
     journal.close()
 
 
