@@ -12,7 +12,9 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 import time
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
@@ -97,11 +99,7 @@ class Disk:
         if os.name == "nt":
             return
         with telling(folder):
-            descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            _FLUSHES.flush(folder)
 
     def make_folder(self, folder: Path) -> None:
         """Make a folder with mode 0700 and its parents, durably."""
@@ -163,6 +161,54 @@ class Disk:
             with contextlib.suppress(DiskTrouble, Transient):
                 self.remove(part)
             raise
+
+
+class _Turn:
+    """Flushes of one folder, one at a time."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.begun = 0  # the tick at which the last good one began
+        self.coming = 0  # threads that hold or want it
+
+
+class _Flushes:
+    """Threads that want the same folder flushed share a flush, if it began after they came."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._ticks = count(1)
+        self._turns: dict[str, _Turn] = {}
+
+    def flush(self, folder: Path) -> None:
+        """Return when all names that are in the folder now are on the disk. Raises OSError."""
+        place = os.fspath(folder)
+        with self._lock:
+            turn = self._turns.setdefault(place, _Turn())
+            turn.coming += 1
+            came = next(self._ticks)
+        try:
+            with turn.lock:
+                if turn.begun < came:
+                    begun = next(self._ticks)
+                    _flush_folder(place)
+                    turn.begun = begun
+        finally:
+            with self._lock:
+                turn.coming -= 1
+                if not turn.coming:
+                    del self._turns[place]
+
+
+def _flush_folder(place: str) -> None:
+    descriptor = os.open(place, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_FLUSHES = _Flushes()
 
 
 def close(handle: Handle) -> None:

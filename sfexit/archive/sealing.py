@@ -14,6 +14,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -50,6 +51,7 @@ _OURS = frozenset(
         layout.IDENTITY, layout.LIMITS, layout.SIGHT, layout.RUN, layout.BODY_EXCEPTIONS,
     ]
 )  # fmt: skip
+_FLUSHED_AT_ONCE = 8
 _FILE_TRIES = 3  # at writing a small file on a disk that reports faults
 
 
@@ -449,11 +451,15 @@ def _notes_csv(journal: Journal) -> bytes:
 
 def _freeze(bag: Path, disk: Disk) -> None:
     """Make files read-only and every folder durable; best effort where modes are absent."""
+    folders = []
     for folder, _, names in os.walk(bag, topdown=False):
         for name in names:
             with contextlib.suppress(OSError):
                 (Path(folder) / name).chmod(0o400)
-        disk.sync_folder(Path(folder))
+        folders.append(Path(folder))
+    # Side by side: file systems put what comes together into one write.
+    with ThreadPoolExecutor(_FLUSHED_AT_ONCE, thread_name_prefix="flush") as pool:
+        list(pool.map(disk.sync_folder, folders))
 
 
 def finish_interrupted(home: HomeLayout, journal: Journal) -> int | None:

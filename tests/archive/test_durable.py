@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -13,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sfexit.archive import durable
 from sfexit.archive.durable import Disk, telling
 from sfexit.errors import DiskTrouble, Transient
 
@@ -149,3 +152,39 @@ def test_write_whole_leaves_nothing_behind(tmp_path: Path, step: str) -> None:
     with pytest.raises(DiskTrouble):
         Failing().write_whole(tmp_path / "f", b"data")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_threads_share_the_flush_of_a_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only one that began after they came counts for those who wait."""
+    begun, go_on = threading.Event(), threading.Event()
+    flushed: list[str] = []
+
+    def flush(place: str) -> None:
+        flushed.append(place)
+        begun.set()
+        assert go_on.wait(60)
+
+    monkeypatch.setattr(durable, "_flush_folder", flush)
+    disk, waiting = Disk(), durable._FLUSHES
+    with ThreadPoolExecutor(6) as pool:
+        first = pool.submit(disk.sync_folder, tmp_path)
+        assert begun.wait(60)
+        rest = [pool.submit(disk.sync_folder, tmp_path) for _ in range(5)]
+        while waiting._turns[str(tmp_path)].coming < 6:
+            threading.Event().wait(0.001)
+        go_on.set()
+        for one in (first, *rest):
+            one.result()
+    assert flushed == [str(tmp_path)] * 2
+    assert not waiting._turns
+    flushed.clear()
+
+    def fail(place: str) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(durable, "_flush_folder", fail)
+    for _ in range(2):
+        with pytest.raises(DiskTrouble, match="full"):
+            disk.sync_folder(tmp_path)

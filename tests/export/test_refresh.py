@@ -376,6 +376,19 @@ def test_a_damaged_page_of_the_bag_before_is_not_taken_over(rig: Rig, clock: Clo
     assert rig.notes.said("the object is read whole")
 
 
+def test_what_cannot_be_compared_is_no_quiet_day(rig: Rig, clock: Clock) -> None:
+    first = bag_of(go(rig))
+    later(clock)
+    rig.org.give_values(LOG, [3], {"Body__c": "told otherwise"})
+    page = min(files_below(first / f"data/records/{LOG}"))
+    page.chmod(0o600)
+    page.write_bytes(page.read_bytes()[:-1])
+    result = go(rig, refresh=True)
+    assert rig.notes.said("not compared with the bag before: a page is damaged")
+    assert result.refreshed is not None and not result.refreshed.unchanged
+    assert_is_the_org(rig, result)
+
+
 def test_a_damaged_seal_is_refused(rig: Rig, clock: Clock) -> None:
     first = bag_of(go(rig))
     later(clock)
