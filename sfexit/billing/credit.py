@@ -5,11 +5,12 @@ Unused days by days of the billed period, both ends counted, times the net amoun
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from decimal import Decimal
 
-from sfexit.billing.findings import CreditPart, ExpectedCredit
+from sfexit.billing import products
+from sfexit.billing.findings import CreditPart, ExpectedCredit, Finding
 from sfexit.billing.statement import Statement
 from sfexit.contract.costs import line_total, prorated, rounded
 from sfexit.contract.days import DAY, inclusive_days
@@ -79,3 +80,34 @@ def fee_by_contract(contract: Contract, ended: date) -> Decimal | None:
     if fee.kind == "percent":
         return rounded(remaining * fee.value / 100, contract.currency)
     return rounded(remaining, contract.currency) if fee.kind == "remaining_fees" else None
+
+
+def agreed_credits(statements: Sequence[Statement], contract: Contract) -> Iterator[Finding]:
+    """BILL08 for what an amendment grants: the credits that came, by the product they name.
+
+    A list of documents names none: what it credits counts for the first that it covers.
+    """
+    given = [line for one in statements for line in one.credits]
+    spare = -sum((line.amount for line in given if not line.product), Decimal(0))
+    for agreed in contract.credits:
+        own = products.words_of(agreed.product)
+        least = min(2, len(own))
+        received = -sum(
+            (x.amount for x in given if len(own & products.words_of(x.product)) >= least),
+            Decimal(0),
+        )
+        missing = agreed.amount - received
+        if 0 < missing <= spare:
+            spare, missing = spare - missing, Decimal(0)
+        if missing > Decimal("0.01"):
+            where = f" ({agreed.clause})" if agreed.clause else ""
+            yield Finding(
+                "BILL08",
+                missing,
+                contract.currency,
+                f"{agreed.amount} agreed{where}, {received} credited",
+                f"For {agreed.product} a credit of {agreed.amount} {contract.currency} was "
+                f"agreed{where}, {received} was credited. Please send a credit memo over "
+                f"{missing} {contract.currency}.",
+                product=agreed.product,
+            )

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from sfexit.billing import against_contract, arithmetic
-from sfexit.billing.credit import expected_credit
+from sfexit.billing.credit import agreed_credits, expected_credit
 from sfexit.billing.findings import ExpectedCredit, Finding, Review, Total
 from sfexit.billing.statement import Statement
 from sfexit.contract.costs import ONLY_IF
@@ -72,6 +72,7 @@ def review(
             skipped.append(
                 ("BILL08", "the contract's last day is its end: name an earlier --ended")
             )
+        found += agreed_credits(kept, contract)
         found += _no_final(kept, contract, last, today, final_within_days)
     return Review(
         today,

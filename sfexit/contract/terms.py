@@ -68,6 +68,15 @@ class SeparateContract:
 
 
 @dataclass(frozen=True)
+class AgreedCredit:
+    """What an amendment grants back, net. `clause` says where it stands."""
+
+    product: str
+    amount: Decimal
+    clause: str = ""
+
+
+@dataclass(frozen=True)
 class Notice:
     """How non-renewal must be told. `count` of `unit` before the last day of service."""
 
@@ -124,6 +133,7 @@ class Contract:
     refund: Refund = Refund("unknown")
     lines: tuple[Line, ...] = ()
     separate: tuple[SeparateContract, ...] = ()
+    credits: tuple[AgreedCredit, ...] = ()
     business: BusinessDays = field(default_factory=BusinessDays)
     customer_country: str = ""
     laws: tuple[str, ...] = ()
@@ -196,6 +206,7 @@ def read(document: dict[str, Any]) -> tuple[Contract | None, tuple[str, ...]]:
         refund=_refund(refund),
         lines=tuple(_line(one, start, end) for one in top.tables("lines")),
         separate=tuple(_separate(one) for one in top.tables("separate_contracts")),
+        credits=tuple(_credit(one) for one in top.tables("agreed_credits")),
         business=_business(calendar),
         customer_country=law.text("customer_country"),
         laws=tuple(law.choices("packs", LAWS)),
@@ -298,6 +309,15 @@ def _separate(table: Table) -> SeparateContract:
         table.text("product", needed=True),
         table.day("end"),
         table.text("notice"),
+    )
+
+
+def _credit(table: Table) -> AgreedCredit:
+    amount = table.amount("amount")
+    if amount is None:
+        table.wrong("amount", "is missing: what was agreed, net")
+    return AgreedCredit(
+        table.text("product", needed=True), amount or Decimal(0), table.text("clause")
     )
 
 

@@ -48,7 +48,10 @@ _AMOUNT = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?: (?:[A-Z]{3}|%))?")
 # Words that would push a table out of the page may be broken where their parts meet.
 _LONG = re.compile(r"[^\s<>]{25,}")
 _SEAM = re.compile(r"[/._,:=@-](?=.)|[a-z](?=[A-Z])")
-_DAY = re.compile(r"(?:\b[A-Z][a-z]{2} )?\b\d{4}-\d\d-\d\d\b")
+_WHOLE = re.compile(
+    r"(?:\b[A-Z][a-z]{2} )?\b\d{4}-\d\d-\d\d\b|\b\d[\d,]* days? (?:left|ago)\b"
+    r"|\b\d[\d,]*\.\d\d [A-Z]{3}\b"
+)
 
 
 def _numeric(column: Sequence[object]) -> bool:
@@ -63,7 +66,7 @@ def _cell(tag: str, value: object, numeric: bool) -> str:
     shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
     kind = ' class="n"' if numeric else ""
     inside = _LONG.sub(lambda word: _SEAM.sub(r"\g<0><wbr>", word[0]), text(shown))
-    inside = _DAY.sub(r'<span class="d">\g<0></span>', inside)
+    inside = _WHOLE.sub(r'<span class="d">\g<0></span>', inside)
     return f"<{tag}{kind}>{inside}</{tag}>"
 
 
