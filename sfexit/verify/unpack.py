@@ -24,8 +24,11 @@ _ERRORS: tuple[type[Exception], ...] = (zlib.error, _zlib.error)
 STEP = 1 << 20  # bytes read at a time
 PIECE = 1 << 19  # of text: so much is handled at once
 _BOM = b"\xef\xbb\xbf"
-#: No text of Salesforce comes near: a long text area ends at 131,072 characters.
-LONGEST_VALUE = 64 << 20
+#: Of a row. Nothing of Salesforce comes near: a long text area ends at 131,072 characters, all of
+#: an object together at 1,638,400, in UTF-8 6.5 MB (Salesforce Help, "Rich Text Area Field
+#: Considerations",
+#: https://help.salesforce.com/s/articleView?id=platform.fields_rich_text_area_limitations.htm).
+LONGEST_VALUE = 16 << 20
 #: For packed files of which nothing says how large they are.
 LARGEST_UNPACKED = 4 << 30
 
