@@ -154,6 +154,10 @@ def test_images_in_rich_text_are_read_again(fast_folder: Path) -> None:
     try:
         rig.export()
         told = rig.look()
+        deep = rig.look(deep=True)
+        assert deep.expected.calls > told.expected.calls
+        assert told.calls / 2 < told.expected.calls < told.calls * 2
+        assert deep.calls / 2 < deep.expected.calls < deep.calls * 2
         images = next(one for one in told.bodies if one.object == "images in rich text")
         assert images.reread == min(images.archive, 20) > 0
         assert verdict(told).verdict is Verdict.SAFE, verdict(told).findings

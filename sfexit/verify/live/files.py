@@ -62,6 +62,25 @@ class Bodies:
     findings: tuple[Finding, ...] = ()
 
 
+def to_read(bag: Bag, *, sample: int, deep: bool) -> tuple[int, int]:
+    """How many bodies without a checksum `compare` will read again, and their bytes, by the index.
+
+    Raises ArchiveProblem when that cannot be read.
+    """
+    told: dict[tuple[str, str], tuple[int, int]] = {}
+    for line in bag.files():
+        if not line.get("salesforce_md5") and line.get("path"):
+            image = bool(line.get("reference"))
+            kind = ("", "") if image else (line.get("object", ""), line.get("field", ""))
+            count, size = told.get(kind, (0, 0))
+            more = line.get("bytes", "")
+            told[kind] = count + 1, size + (int(more) if more.isdecimal() else 0)
+    read = {kind: count if deep else min(count, sample) for kind, (count, _) in told.items()}
+    return sum(read.values()), sum(
+        size * read[kind] // count for kind, (count, size) in told.items()
+    )
+
+
 def compare(
     wire: Wire,
     bag: Bag,

@@ -119,10 +119,7 @@ class _Run:
         self._note(coverage.OBJECTS, seen.findings, f"{seen.looked_at:,} objects of the org")
         todo = [ledger[name] for name in seen.to_compare]
         planned = self._configuration_plan()
-        expected = asking.cost(
-            todo, named=seen.looked_at, sample=self._options.sample, bodies=self._options.bodies
-        )
-        expected = expected.with_more(planned.calls, planned.bytes)
+        expected = self._expected(todo, seen.looked_at, planned)
         self._tell_cost(expected, todo)
         shapes, undescribed = self._shapes(todo)
         looked = self._fields(ledger, shapes, undescribed)
@@ -192,6 +189,19 @@ class _Run:
 
     def _metadata_here(self) -> bool:
         return any(path.startswith("data/metadata/") for path in self._bag.digests)
+
+    def _expected(
+        self, todo: Sequence[Archived], named: int, planned: configuration.Plan
+    ) -> asking.Cost:
+        """What all of it will take, about."""
+        try:
+            again, size = files.to_read(
+                self._bag, sample=self._options.bodies, deep=self._options.deep
+            )
+        except ArchiveProblem:
+            again, size = 0, 0  # comparing them will say so
+        told = asking.cost(todo, named=named, sample=self._options.sample, bodies=again)
+        return told.with_more(planned.calls, planned.bytes + size)
 
     def _tell_cost(self, expected: asking.Cost, todo: Sequence[Archived]) -> None:
         total = sum(one.rows for one in todo)
