@@ -15,7 +15,7 @@ import click
 from sfexit.commands import _exit
 from sfexit.commands._open import org_options, settings_for
 from sfexit.commands._refreshing import Refreshed, left_out
-from sfexit.errors import NotConfirmed, UsageProblem
+from sfexit.errors import Interrupted, NotConfirmed, UsageProblem
 
 if TYPE_CHECKING:
     from sfexit.offboarding.gate import Gate
@@ -76,7 +76,7 @@ def run_options(function: F) -> F:
                 help="Leave the archive as it was before; journalled.",
             ),
             click.option(
-                "--dry-run", is_flag=True, help="Print the requests that would be sent; send none."
+                "--dry-run", is_flag=True, help="Print every request that would be sent; send none."
             ),
             org_options,
             click.option("--json", "as_json", is_flag=True, help="Print the result as JSON."),
@@ -122,14 +122,14 @@ def carry_out(
 
     caps = checking.Caps(max_users, max_records, max_failures)
     place = home or path.resolve().parent.parent
+    opening = {**options, "quiet": quiet, "verbose": verbose}
     if dry_run:
-        return _dry_run(plan, freeze_only=freeze_only, quiet=quiet)
+        return _dry_run(plan, place, opening, freeze_only=freeze_only)
     if homes.home_org(place) is None:
         raise UsageProblem(
             f"{place} is no home of an exit: name the one that the plan was made for with --home, "
             "or plan without --out, which makes a home"
         )
-    opening = {**options, "quiet": quiet, "verbose": verbose}
     with (
         homes.locked(HomeLayout(place), Disk()),
         open_run(place, writable=True, **opening) as (client, progress, stop),
@@ -240,39 +240,35 @@ def _gate(
     return gates.gate(client, home, plan, trusted=own_fingerprints(), begun=begun)
 
 
-def _dry_run(plan: Plan, *, freeze_only: bool, quiet: bool) -> int:
+def _dry_run(plan: Plan, home: Path, opening: dict[str, Any], *, freeze_only: bool) -> int:
+    """Print the document piece by piece: half a million records are no small text."""
     from dataclasses import asdict
 
-    from sfexit.offboarding import steps
-    from sfexit.offboarding.plan import PHASES
+    from sfexit.offboarding import checking
+    from sfexit.offboarding.rehearsing import rehearse
 
-    phases = PHASES[:1] if freeze_only else PHASES
-    requests = [
-        {"phase": phase, **asdict(one)}
-        for phase in phases
-        for one in steps.requests(plan.phase(phase))
-    ]
-    transfers = [] if freeze_only else [asdict(one) for one in plan.transfers]
-    click.echo(
-        json.dumps(
-            {
-                "schema": "sfexit-offboarding-requests/1",
-                "plan": plan.digest,
-                "requests": requests,
-                "transfers": transfers,
-            },
-            indent=1,
-            ensure_ascii=False,
-        )
-    )
-    if not quiet:
-        rows = sum(one["count"] + one["archived"] for one in transfers)
+    count = records = 0
+    with open_run(home, writable=False, **opening) as (client, progress, stop):
+        checking.same_org(client, plan)
+        progress.phase("Looking up what would be sent")
+        head = {"schema": "sfexit-offboarding-requests/2", "plan": plan.digest}
+        click.echo(json.dumps(head)[:-1] + ', "requests": [', nl=False)
+        for one in rehearse(client, plan, freeze_only=freeze_only):
+            if stop.is_set():
+                raise Interrupted("the run was asked to stop")
+            told = json.dumps(asdict(one), ensure_ascii=False)
+            click.echo((",\n " if count else "\n ") + told, nl=False)
+            count += 1
+            records += one.records
+        click.echo("\n]}")
+    if not opening["quiet"]:
         click.echo(
-            f"Dry run: {len(requests):,} requests, and {rows:,} records to look up and hand over; "
-            "nothing was sent.",
+            f"Dry run: {count:,} requests, which would hand over {records:,} records; nothing was "
+            "sent. What a refusal makes the run try again, and teams and shares that the org drops "
+            "with an owner and that are put back, come on top.",
             err=True,
         )
-    return _exit.CHANGES_PENDING if requests or transfers else _exit.DONE
+    return _exit.CHANGES_PENDING if count else _exit.DONE
 
 
 def split_run(options: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

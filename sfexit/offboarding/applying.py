@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 
 import sfexit
 from sfexit.errors import Blocked, Interrupted
-from sfexit.offboarding import ownership, undoing
 from sfexit.offboarding import steps as doing
 from sfexit.offboarding.checking import Caps
+from sfexit.offboarding.finding import groups_of
 from sfexit.offboarding.journal import Journal
-from sfexit.offboarding.ownership import LOCKED, Group, Handing
-from sfexit.offboarding.plan import PHASES, Plan, Step, Transfer
+from sfexit.offboarding.ownership import LOCKED, Handing
+from sfexit.offboarding.plan import Plan, Step, Transfer
 from sfexit.offboarding.remaining import Remains, remains
+from sfexit.offboarding.turns import Turn, turns
 from sfexit.preflight.questions import Questions
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import describe
@@ -129,25 +129,16 @@ class _Run:
                 gate=gate,
                 made_by=made_by,
             )
-        for wave in sorted({one.wave for one in self._plan.people} or {1}):
-            self._wave(wave, freeze_only=freeze_only)
+        for turn in turns(self._plan, freeze_only=freeze_only):
+            self._turn(turn)
         return self._end(resumed)
 
-    def _wave(self, wave: int, *, freeze_only: bool) -> None:
-        people = [one for one in self._plan.people if one.wave == wave]
-        contained = {one.user_id for one in people}
-        whole = {one.user_id for one in people if one.mode == "full"} if not freeze_only else set()
+    def _turn(self, turn: Turn) -> None:
         told = _TOLD_BACK if self._plan.purpose == "undo" else _TOLD
-        for phase in PHASES:
-            self._progress.phase(f"Wave {wave}: {told[phase]}")
-            who = contained if phase == "contain" else whole
-            steps = [
-                one for one in self._plan.phase(phase) if one.user_id in who and not self._done(one)
-            ]
-            doing.carry_out(self._client, self._journal, steps, check=self._check)
-            if phase == "ownership":
-                undo = self._plan.purpose == "undo"
-                self._hand_over([one for one in self._plan.transfers if undo or one.user_id in who])
+        self._progress.phase(f"Wave {turn.wave}: {told[turn.phase]}")
+        steps = [one for one in turn.steps if not self._done(one)]
+        doing.carry_out(self._client, self._journal, steps, check=self._check)
+        self._hand_over(turn.transfers)
 
     def _done(self, step: Step) -> bool:
         told = self._journal.progress.steps.get(step.id)
@@ -162,7 +153,7 @@ class _Run:
         handing = Handing(
             questions, self._journal, frozenset(one.name for one in entries), self._check
         )
-        for group in self._groups(transfers):
+        for group in groups_of(self._plan, transfers):
             self._check()
             self._progress.object_started(group.name, sum(one.count for one in group.transfers))
             self._in_hand = group.name
@@ -173,17 +164,6 @@ class _Run:
             refused = len(self._journal.progress.failed.get(group.name, {}))
             if refused:
                 self._progress.note(f"{group.name}: {refused:,} rows were refused")
-
-    def _groups(self, transfers: Sequence[Transfer]) -> list[Group]:
-        found = ownership.groups(transfers)
-        if self._plan.purpose != "undo":
-            return found
-        given = undoing.Given(self._plan)
-        return [
-            replace(group, name=f"back {group.name}", given=partial(given.batches, one))
-            for group in found
-            for one in group.transfers
-        ]
 
     def _check(self) -> None:
         if self._stop.is_set():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sfexit.errors import Blocked, PlanStale
-from sfexit.offboarding import ownership, people
+from sfexit.offboarding import finding, people
 from sfexit.offboarding import steps as doing
 from sfexit.offboarding.asking import Asking
 from sfexit.offboarding.looking import by_ids, text
@@ -28,6 +28,17 @@ class Caps:
     failures: int = 10
 
 
+def same_org(client: Client, plan: Plan) -> orgs.Identity:
+    """Who is signed in. Raises Blocked when the plan is for another org."""
+    identity = orgs.identity(client)
+    if identity.organization_id[:15] != plan.organization_id[:15]:
+        raise Blocked(
+            f"the plan is for org {plan.organization_id}, you are signed in to "
+            f"{identity.organization_id}: sign in to the org of the plan"
+        )
+    return identity
+
+
 def check(
     client: Client, plan: Plan, *, caps: Caps, now: datetime | None = None, begun: bool = False
 ) -> tuple[str, ...]:
@@ -37,12 +48,7 @@ def check(
     new plan would lift, PlanStale for what one would.
     """
     now = now or datetime.now(UTC)
-    identity = orgs.identity(client)
-    if identity.organization_id[:15] != plan.organization_id[:15]:
-        raise Blocked(
-            f"the plan is for org {plan.organization_id}, you are signed in to "
-            f"{identity.organization_id}: sign in to the org of the plan"
-        )
+    identity = same_org(client, plan)
     leavers = {one.user_id for one in plan.people}
     if identity.user_id in leavers:
         raise Blocked("you are among the leavers: let another administrator carry it out")
@@ -116,7 +122,7 @@ def _drift(client: Client, plan: Plan) -> list[str]:
 def _differences(client: Client, plan: Plan) -> tuple[str, ...]:
     """Rows that came or went since the plan, within its rules."""
     told = []
-    groups = ownership.groups(plan.transfers)
+    groups = finding.groups(plan.transfers)
     for group, counts in zip(groups, owned_by(client, groups), strict=True):
         for holder, one in group.holders.items():
             count = counts.get(holder, 0)
@@ -125,7 +131,7 @@ def _differences(client: Client, plan: Plan) -> tuple[str, ...]:
                     f"{group.name} of {holder} has {count:,} rows now, the plan allows "
                     f"{one.most:,}: make a new one"
                 )
-            planned = one.count + one.archived * (group.object in ownership.ARCHIVED)
+            planned = one.count + one.archived * (group.object in finding.ARCHIVED)
             if count != planned:
                 told.append(f"{group.name}: {count:,} rows now, {planned:,} when planned")
     return tuple(told)

@@ -11,69 +11,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby, islice
-from typing import Any
+from itertools import islice
 
 from sfexit.errors import Blocked, DamagedAnswer, OrgRefused, OutcomeUnknown
 from sfexit.offboarding import companions as companies
 from sfexit.offboarding.companions import Companion
+from sfexit.offboarding.finding import Finder, Group, Row, as_row, canary, parts
 from sfexit.offboarding.journal import Event, Journal
-from sfexit.offboarding.looking import IDS, by_ids, chunks, rows
-from sfexit.offboarding.plan import Transfer, soql_list
+from sfexit.offboarding.looking import by_ids, chunks
 from sfexit.preflight.questions import Questions
 from sfexit.salesforce import writing
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.writing import Outcome
 
-CANARY = 10  # rows of an object that go first: what refuses them would refuse all
-JOB_FROM = 2_000  # rows from which an ingest job needs fewer calls
 _SMALLER = (50, 10, 1)  # batches for rows that could not be locked
 LOCKED = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "NOT_PROCESSED", "NOT_DONE"})
-#: Activities older than a year, and archived files: only queryAll shows them, and they can be
-#: changed.
-ARCHIVED = frozenset({"Task", "Event", "ContentDocument"})
-_PARENTS = ("AccountId", "WhatId", "ParentId", "OpportunityId", "CaseId")
-
-
-@dataclass(frozen=True)
-class Row:
-    """A row that changes hands. `parent` is what rows are kept together by."""
-
-    id: str
-    before: str
-    after: str
-    parent: str = ""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Transfers of one object and field. `given` replaces the search: rows by id, with who must
-    have them and who gets them, in parts that are made anew when asked for."""
-
-    name: str
-    object: str
-    field: str
-    where: str
-    transfers: tuple[Transfer, ...]
-    given: Callable[[], Iterator[Mapping[str, tuple[str, str]]]] | None = None
-
-    @property
-    def holders(self) -> dict[str, Transfer]:
-        """Transfers by the user who has the rows."""
-        return {one.user_id: one for one in self.transfers}
-
-
-def groups(transfers: Sequence[Transfer]) -> list[Group]:
-    """Transfers put together, in the order in which they are carried out."""
-
-    def key(one: Transfer) -> tuple[int, str, str, str]:
-        return (one.order, one.object, one.field, one.where)
-
-    out = []
-    for (_, name, column, where), some in groupby(sorted(transfers, key=key), key):
-        title = f"{name}.{column}" + (f" [{where}]" if where else "")
-        out.append(Group(title, name, column, where, tuple(some)))
-    return out
 
 
 @dataclass
@@ -93,6 +45,11 @@ class Handing:
         """The client that asks and changes."""
         return self.questions.client
 
+    @property
+    def finder(self) -> Finder:
+        """What looks rows up."""
+        return Finder(self.questions)
+
     def hand_over(self, group: Group) -> None:
         """Carry out the transfers of one object and field.
 
@@ -101,7 +58,7 @@ class Handing:
         self._take_up(group)
         self._found.clear()
         self._stuck.clear()
-        for found in self._owned(group) if group.given is None else self._given(group):
+        for found in self._owned(group) if group.given is None else self.finder.given(group):
             self.check()
             if not self._round(group, found):
                 return
@@ -112,7 +69,7 @@ class Handing:
     def _owned(self, group: Group) -> Iterator[list[Row]]:
         """Rows of the leavers, found anew after each round: what went is not found again."""
         before: set[str] = set()
-        while found := list(islice(self._find(group), writing.MOST_IN_JOB)):
+        while found := list(islice(self.finder.owned(group, self._stuck), writing.MOST_IN_JOB)):
             again = [row for row in found if row.id in before]
             if again:
                 self._came_back(group, again)
@@ -122,45 +79,6 @@ class Handing:
             self._within(group, found)
             before = {row.id for row in found}
             yield found
-
-    def _find(self, group: Group) -> Iterator[Row]:
-        parent = self._parent(group.object)
-        columns = [group.field, *([parent] if parent else [])]
-        wide = group.object in ARCHIVED
-        narrowed = [f"({group.where})"] if group.where else []
-        narrowed += ["IsDeleted = false"] if wide else []
-        for part in chunks(group.holders, IDS):
-            terms = [f"{group.field} IN {soql_list(part)}", *narrowed]
-            soql = (
-                f"SELECT {', '.join(('Id', *columns))} FROM {group.object} "  # noqa: S608
-                f"WHERE {' AND '.join(terms)}"
-            )
-            if parent:
-                soql += f" ORDER BY {parent}"
-            for told in rows(self.client, soql, all_rows=wide):
-                holder = group.holders.get(str(told[group.field]))
-                if holder is not None and told["Id"] not in self._stuck:
-                    yield _row(told, group, parent, holder.to)
-
-    def _given(self, group: Group) -> Iterator[list[Row]]:
-        """Rows that still have the value that was given (compare and swap), many together."""
-        assert group.given is not None
-        parent = self._parent(group.object)
-        columns = [group.field, *([parent] if parent else [])]
-        wide = group.object in ARCHIVED
-        for wanted in _together(group.given(), writing.MOST_IN_JOB):
-            found = by_ids(
-                self.client, group.object, columns, wanted,
-                where="IsDeleted = false" if wide else "", all_rows=wide,
-            )  # fmt: skip
-            still = [
-                _row(told, group, parent, back)
-                for told in found
-                for holder, back in [wanted.get(str(told["Id"]), ("", ""))]
-                if told[group.field] == holder
-            ]
-            if still:
-                yield still
 
     def _came_back(self, group: Group, rows_: Sequence[Row]) -> None:
         """The org said that these went, and has them as before: something there undoes it."""
@@ -185,28 +103,22 @@ class Handing:
                     f"{holder}, which is all that the plan allows: make a new plan"
                 )
 
-    def _parent(self, name: str) -> str:
-        self.questions.learn([name])
-        known = self.questions.descriptions.get(name)
-        sortable = {one.name for one in known.fields if one.sortable} if known else set()
-        return next((p for p in _PARENTS if p in sortable), "")
-
     # ---- a round of batches ----------------------------------------------------------------------
 
     def _round(self, group: Group, found: list[Row]) -> bool:
         """Hand over what was found; false when the first rows showed that none would go."""
         self._save(group, found)
-        if self.journal.progress.moved.get(group.name, 0) == 0 and len(found) > 5 * CANARY:
-            canary, found = found[:CANARY], found[CANARY:]
-            self._batch(group, canary)
+        few = canary(found) if self.journal.progress.moved.get(group.name, 0) == 0 else 0
+        if few:
+            first, found = found[:few], found[few:]
+            self._batch(group, first)
             failed = self.journal.progress.failed.get(group.name, {})
-            codes = {failed[row.id][0] for row in canary if row.id in failed}
-            if all(row.id in failed for row in canary) and not codes & LOCKED:
+            codes = {failed[row.id][0] for row in first if row.id in failed}
+            if all(row.id in failed for row in first) and not codes & LOCKED:
                 self.journal.record("skipped", transfer=group.name, rows=len(found))
                 self._restore(group)
                 return False
-        job = len(found) > JOB_FROM
-        for part in chunks(found, writing.MOST_IN_JOB if job else writing.MOST):
+        for part, job in parts(found):
             self.check()
             self._batch(group, part, job=job)
         self._restore(group)
@@ -291,13 +203,13 @@ class Handing:
 
     def _again(self, group: Group, ids: Iterable[str]) -> Iterator[Row]:
         """Those of the rows that still have the holder from whom they were to go."""
-        parent = self._parent(group.object)
+        parent = self.finder.parent(group.object)
         columns = [group.field, *([parent] if parent else [])]
         wanted = [one for one in ids if one in self._stuck]
         for told in by_ids(self.client, group.object, columns, wanted, all_rows=True):
             before = self._stuck.get(str(told["Id"]))
             if before is not None and told[group.field] == before.before:
-                yield _row(told, group, parent, before.after)
+                yield as_row(told, group, parent, before.after)
 
     # ---- teams and shares ------------------------------------------------------------------------
 
@@ -351,26 +263,6 @@ class Handing:
                 writing.wait(self.client, job_id)
         except OrgRefused:
             return  # gone: jobs live a week
-
-
-def _row(told: Mapping[str, Any], group: Group, parent: str, after: str) -> Row:
-    kept = str(told.get(parent) or "") if parent else ""
-    return Row(str(told["Id"]), str(told[group.field]), after, kept)
-
-
-def _together(
-    parts: Iterable[Mapping[str, tuple[str, str]]], most: int
-) -> Iterator[dict[str, tuple[str, str]]]:
-    """Parts put together to at most `most` rows; a row that comes twice keeps its first value."""
-    gathered: dict[str, tuple[str, str]] = {}
-    for part in parts:
-        if gathered and len(gathered) + len(part) > most:
-            yield gathered
-            gathered = {}
-        for row, values in part.items():
-            gathered.setdefault(row, values)
-    if gathered:
-        yield gathered
 
 
 def wanted(intent: Event) -> dict[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from sfexit.errors import Blocked
-from sfexit.offboarding import ownership
+from sfexit.offboarding import finding
 from sfexit.offboarding.plan import Plan
 from sfexit.offboarding.remaining import owned_by
 from sfexit.salesforce.client import Client
@@ -33,7 +33,7 @@ def only_ownership(
     if where:
         kept = [replace(one, where=where) for one in kept]
         counted = []
-        groups = ownership.groups(kept)
+        groups = finding.groups(kept)
         for group, counts in zip(groups, owned_by(client, groups), strict=True):
             counted += [
                 replace(one, count=counts.get(one.user_id, 0), archived=0)

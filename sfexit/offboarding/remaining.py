@@ -6,10 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sfexit.offboarding import owned, ownership, people
+from sfexit.offboarding import finding, owned, people
 from sfexit.offboarding.asking import Asking, Look, value
+from sfexit.offboarding.finding import Group
 from sfexit.offboarding.looking import IDS, chunks, each
-from sfexit.offboarding.ownership import Group
 from sfexit.offboarding.plan import Plan, soql_list
 from sfexit.salesforce.client import Client
 
@@ -107,7 +107,7 @@ def _records(
     out: dict[str, dict[str, int]] = {one: {} for one in ids}
     if plan.purpose == "undo":
         return out  # they are to own again what they owned
-    groups = ownership.groups(plan.transfers)
+    groups = finding.groups(plan.transfers)
     for group, counts in zip(groups, owned_by(client, groups), strict=True):
         for user, count in counts.items():
             out[user][group.name] = count
@@ -126,7 +126,7 @@ def owned_by(client: Client, groups: Sequence[Group]) -> list[dict[str, int]]:
     """Rows of each group by their holders, five queries to a call."""
     asked: list[tuple[int, str, bool]] = []
     for place, group in enumerate(groups):
-        wide = group.object in ownership.ARCHIVED
+        wide = group.object in finding.ARCHIVED
         narrowed = f" AND ({group.where})" if group.where else ""
         narrowed += " AND IsDeleted = false" if wide else ""
         for part in chunks(group.holders, IDS):

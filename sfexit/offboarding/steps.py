@@ -88,7 +88,9 @@ def requests(steps: Sequence[Step]) -> list[Request]:
                 out += [Request("POST", "/services/oauth2/revoke", "token=(hidden)") for _ in part]
             elif kind == "delete":
                 listed = ",".join(one.record_id for one in part)
-                out.append(Request("DELETE", f"/composite/sobjects?ids={listed}", None))
+                out.append(
+                    Request("DELETE", f"/composite/sobjects?ids={listed}&allOrNone=false", None)
+                )
             else:
                 records = [
                     {"attributes": {"type": name}}

@@ -22,6 +22,7 @@ from sfexit.salesforce.ids import full_id
 
 MOST = 200  # records of one collection
 _UNTOLD = "the job ended without a word of this row"
+START = {"state": "UploadComplete"}  # what `start` sends
 MOST_IN_JOB = 100_000  # rows of one job: far below 100 MB with an id, an owner and quotes
 #: Salesforce reruns assignment rules on updates over REST unless it is told not to.
 HEADERS = {
@@ -45,19 +46,23 @@ def update(client: Client, name: str, rows: Sequence[Mapping[str, Any]]) -> list
 
     Raises OutcomeUnknown when the org may or may not have acted: look before repeating.
     """
-    check_api_name(name)
+    body = update_body(name, _some(rows))
+    answer = client.send_once("PATCH", "/composite/sobjects", body, HEADERS)
+    return _outcomes(answer, [str(row["Id"]) for row in rows])
+
+
+def update_body(name: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What `update` sends."""
+    attributes = {"type": check_api_name(name)}
     records = [
         {
-            "attributes": {"type": name},
+            "attributes": attributes,
             "id": row["Id"],
             **{k: v for k, v in row.items() if k != "Id"},
         }
-        for row in _some(rows)
+        for row in rows
     ]
-    answer = client.send_once(
-        "PATCH", "/composite/sobjects", {"allOrNone": False, "records": records}, HEADERS
-    )
-    return _outcomes(answer, [str(row["Id"]) for row in rows])
+    return {"allOrNone": False, "records": records}
 
 
 def create(client: Client, name: str, rows: Sequence[Mapping[str, Any]]) -> list[Outcome]:
@@ -135,33 +140,40 @@ class IngestJob:
 
 def open_job(client: Client, name: str, operation: str = "update") -> IngestJob:
     """Make a job; it does nothing before `upload` and `start`."""
-    body = {
+    return _job(client.send_once("POST", "/jobs/ingest", job_body(name, operation)))
+
+
+def job_body(name: str, operation: str = "update") -> dict[str, str]:
+    """What `open_job` sends."""
+    return {
         "object": check_api_name(name),
         "operation": operation,
         "contentType": "CSV",
         "lineEnding": "LF",
         "columnDelimiter": "COMMA",
     }
-    return _job(client.send_once("POST", "/jobs/ingest", body))
 
 
 def upload(
     client: Client, job_id: str, header: Sequence[str], rows: Iterable[Sequence[str]]
 ) -> None:
     """Send the rows of a job, once."""
+    body = Verbatim("text/csv; charset=UTF-8", csv_body(header, rows))
+    client.send_once("PUT", f"/jobs/ingest/{full_id(job_id)}/batches", body)
+
+
+def csv_body(header: Sequence[str], rows: Iterable[Sequence[str]]) -> bytes:
+    """What `upload` sends."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL)
     writer.writerow(header)
     writer.writerows(rows)
-    body = Verbatim("text/csv; charset=UTF-8", text.getvalue().encode())
-    client.send_once("PUT", f"/jobs/ingest/{full_id(job_id)}/batches", body)
+    return text.getvalue().encode()
 
 
 def start(client: Client, job_id: str) -> IngestJob:
     """Tell the org that the upload is complete."""
-    return _job(
-        client.send_once("PATCH", f"/jobs/ingest/{full_id(job_id)}", {"state": "UploadComplete"})
-    )
+    return _job(client.send_once("PATCH", f"/jobs/ingest/{full_id(job_id)}", START))
 
 
 def abort(client: Client, job_id: str) -> IngestJob:

@@ -113,8 +113,26 @@ def test_a_dry_run_sends_nothing_and_shows_no_token(typed: Typed) -> None:
     code, out, _ = typed.run(_offboarding.apply, str(typed.path), "--dry-run")
     assert code == 6
     assert "del-" not in out  # DeleteToken values of the simulated org
-    assert json.loads(out)["plan"] == typed.plan.digest
+    told = json.loads(out)
+    assert told["plan"] == typed.plan.digest
     assert typed.place.org.writes.log == []
+    # Every record that would change hands stands in a request, with who gets it.
+    truth = typed.place.truth(*{one.object for one in typed.plan.transfers})
+    wanted = {
+        (one.object, row_id, one.field, one.to)
+        for one in typed.plan.transfers
+        for row_id, row in truth[one.object].items()
+        if row[one.field] == one.user_id and row.get("IsDeleted") != "true"
+    }
+    handed = [one for one in told["requests"] if one["records"]]
+    sent = {
+        (row["attributes"]["type"], row["id"], column, row[column])
+        for one in handed
+        for row in one["body"]["records"]
+        for column in row
+        if column not in ("attributes", "id")
+    }
+    assert sent == wanted and len(sent) == sum(one["records"] for one in handed)
 
 
 def test_what_is_no_plan(typed: Typed, tmp_path: Path) -> None:
