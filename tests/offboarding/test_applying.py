@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sfexit.errors import ArchiveProblem, Blocked, PlanStale
-from sfexit.offboarding import checking, ownership, steps, undoing
+from sfexit.offboarding import checking, finding, steps, undoing
 from sfexit.offboarding import journal as journals
 from sfexit.offboarding import plan as plans
 from sfexit.offboarding.checking import Caps
@@ -169,7 +169,7 @@ def test_killed_anywhere_the_end_is_the_same(tmp_path: Path, seed: int) -> None:
 def test_many_rows_go_by_a_job_with_few_calls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ownership, "JOB_FROM", 100)
+    monkeypatch.setattr(finding, "JOB_FROM", 100)
     with office(tmp_path, rows=15_000, staff=Staff(people=3, blockers=(), teams=3)) as place:
         leavers, heir = leavers_of(place, 1)
         plan = plan_for(place, leavers, heir, ("Contact",))
