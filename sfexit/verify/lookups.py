@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from dataclasses import field as fields_of
 
 import numpy as np
-from numpy.typing import NDArray
 
 from sfexit.verify.contents import Contents
 from sfexit.verify.derived import KEPT, LEFT
 from sfexit.verify.finding import Finding
+from sfexit.verify.grid import Places
 from sfexit.verify.ids import Keys, changes, text
 from sfexit.verify.refreshed import FOLDER as WIRE
 from sfexit.verify.refreshed import GONE, NAMED
@@ -66,16 +66,16 @@ def sweep(
             if "." in key or ":" in key:
                 continue
             here[own] = True
-            once, counts = np.unique(own, return_counts=True)
+            once, counts = _each_once(own)
             if len(once) != len(own):
                 more = counts > 1
                 _twice(key, everything[once[more]], counts[more], told, twice, findings)
-            gone = np.intersect1d(once, places.get(f"{GONE}:{key}", _NONE))
+            gone = once[np.isin(once, places.get(f"{GONE}:{key}", _NONE))]
             _differs(
                 everything[gone], key, "no row, since the org has it no more", "a row", findings
             )
             if key in with_bodies:
-                without = np.setdiff1d(once, places.get(f"files:{key}", _NONE))
+                without = once[~np.isin(once, places.get(f"files:{key}", _NONE))]
                 _bare(key, everything[without], bare, findings)
         for key, left in places.items():
             kind, _, name = key.partition(":")
@@ -90,7 +90,7 @@ def sweep(
                          findings)  # fmt: skip
         for key, referred in places.items():
             if "." in key and ":" not in key:
-                once = np.unique(referred)
+                once, _ = _each_once(referred)
                 away = everything[once[~here[once]]]
                 _resolve(relations, key, len(once), away, told, cascading)
     for key, relation in sorted(relations.items()):
@@ -116,7 +116,14 @@ def sweep(
     return relations
 
 
-def _ranked(found: Mapping[str, Keys]) -> tuple[Keys, dict[str, NDArray[np.int64]]]:
+def _each_once(places: Places) -> tuple[Places, Places]:
+    """The different places, sorted, and how often each is there."""
+    found = np.sort(places)
+    starts = np.flatnonzero(np.concatenate(([True], found[1:] != found[:-1])))
+    return found[starts], np.diff(starts, append=len(found))
+
+
+def _ranked(found: Mapping[str, Keys]) -> tuple[Keys, dict[str, Places]]:
     """The different keys of a range, sorted, and by name the places there of each one's keys."""
     together = np.concatenate(list(found.values())) if found else np.empty((0, 2), np.uint64)
     order = np.lexsort((together[:, 1], together[:, 0]))
@@ -137,7 +144,7 @@ def _parents(told: Contents, relation: str) -> str:
 def _twice(
     name: str,
     keys: Keys,
-    counts: NDArray[np.int64],
+    counts: Places,
     told: Contents,
     twice: Counter[str],
     findings: list[Finding],
