@@ -180,6 +180,7 @@ def _package(bag: Path, told: Contents, findings: list[Finding]) -> None:
             tuple(str(one["name"]) for one in fields),
             tuple(str(one["type"]) for one in fields),
             tuple(refers),
+            tuple(str(one["name"]) for one in fields if one.get("sfexit:type") == "textarea"),
         )
         if name in told.resources or len(set(paths)) != len(paths):
             findings.append(_package_wrong(name, "stands twice, or one of its pages does"))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from sfexit.redaction import printable
+from sfexit.verify import images
 from sfexit.verify.contents import EXCEPTIONS, FILES, number
 from sfexit.verify.finding import Finding
 from sfexit.verify.ids import malformed
@@ -89,9 +90,16 @@ def exceptions(bag: Path, runs: RunWriter) -> tuple[set[tuple[str, ...]], Counte
             kept.add(tuple(row[at[name]] for name in _KEY))
         else:
             absent[row[at["object"]]] += 1
+            _image(row[at["reference"]], runs)
             if not malformed([row[at["record_id"]]]):
                 runs.own_id(f"files:{row[at['object']]}", row[at["record_id"]])
     return kept, absent
+
+
+def _image(reference: str, runs: RunWriter) -> None:
+    named = images.full(reference)
+    if named:
+        runs.own_id(images.NAMED, named)
 
 
 def check_index(
@@ -143,6 +151,7 @@ def check_index(
             find("id-malformed", line, "an 18-character id", line["record_id"], FILES)
         else:
             runs.own_id(f"files:{line['object']}", line["record_id"])
+        _image(line.get("reference", ""), runs)
         if not line["path"]:
             continue  # a body that is not here, and the ledger says so
         body = bodies.find(f"data/{line['path']}")

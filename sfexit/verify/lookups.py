@@ -14,6 +14,7 @@ from sfexit.verify.derived import KEPT, LEFT
 from sfexit.verify.finding import Finding
 from sfexit.verify.grid import Places
 from sfexit.verify.ids import Keys, changes, text
+from sfexit.verify.images import NAMED as IMAGES
 from sfexit.verify.refreshed import FOLDER as WIRE
 from sfexit.verify.refreshed import GONE, NAMED
 from sfexit.verify.refreshed import KIND as REFRESH
@@ -48,13 +49,14 @@ def sweep(
     told: Contents,
     cascading: frozenset[str],
     with_bodies: Set[str],
+    rich: Set[str],
     findings: list[Finding],
 ) -> dict[str, Relation]:
     """Go through all ids once. Returns what became of each relation, by `Object.Field`.
 
     `cascading`: relations whose parent takes its children along when it is deleted.
     `with_bodies`: objects whose every row has a line in the index of files, or one that says why
-    its body is not here.
+    its body is not here. `rich`: fields (`Object.Field`) whose images must be among the files.
     """
     relations: dict[str, Relation] = {}
     twice: Counter[str] = Counter()
@@ -84,6 +86,9 @@ def sweep(
                 lost = np.setdiff1d(left[~here[left]], named)
                 _differs(everything[lost], name, "a row, or a line that says why it left its page",
                          "neither", findings)  # fmt: skip
+            elif f"{kind}:" == IMAGES and name in rich:
+                lost = np.setdiff1d(left, places.get(IMAGES, _NONE))
+                _unshown(everything[lost], name, bare, findings)
             elif kind == KEPT:
                 _differs(everything[np.intersect1d(left, named)], name,
                          "no row in a page taken over, since it differs", "a row",
@@ -167,6 +172,16 @@ def _bare(name: str, keys: Keys, bare: Counter[str], findings: list[Finding]) ->
                     expected="a line in the index of files", found="none")
         )  # fmt: skip
     bare[name] += len(keys)
+
+
+def _unshown(keys: Keys, field: str, bare: Counter[str], findings: list[Finding]) -> None:
+    name, _, column = field.partition(".")
+    for key in keys[: max(_TOLD - bare[field], 0)]:
+        findings.append(
+            Finding("body-missing", FILES, object=name, field=column, found="none",
+                    expected=f"a line in the index of files for the image {text(key)}")
+        )  # fmt: skip
+    bare[field] += len(keys)
 
 
 def _differs(keys: Keys, name: str, expected: str, found: str, findings: list[Finding]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from sfexit.errors import Blocked, UsageProblem
 from sfexit.redaction import printable
 from sfexit.verify import bag as bags
-from sfexit.verify import lookups, schema
+from sfexit.verify import images, lookups, schema
 from sfexit.verify.codes import Level
 from sfexit.verify.contents import FILES, JOURNAL, Contents, check_sums, read_contents
 from sfexit.verify.definitions import check_definitions
@@ -278,6 +278,17 @@ class _Offline:
         self.payload.runs += writer.runs
         self.record.passed("refresh", looked)
 
+    def with_images(self) -> frozenset[str]:
+        """Fields all of whose images should be among the files."""
+        if not any(check.name == "files" and check.looked_at for check in self.record.checks):
+            return frozenset()
+        unwanted = left_out(self.told.ledger)
+        return frozenset(
+            field
+            for field in self.described.rich
+            if (name := field.partition(".")[0]) not in images.WITHOUT and name not in unwanted
+        )
+
     def with_bodies(self) -> frozenset[str]:
         """Objects whose every row should be among the files; none where those are unread."""
         if not any(check.name == "files" and check.looked_at for check in self.record.checks):
@@ -297,7 +308,12 @@ class _Offline:
         runs = Runs(folder, self.payload.runs)
         try:
             self.relations = lookups.sweep(
-                runs, self.told, self.described.cascading, self.with_bodies(), self.record.found
+                runs,
+                self.told,
+                self.described.cascading,
+                self.with_bodies(),
+                self.with_images(),
+                self.record.found,
             )
         finally:
             runs.close()

@@ -8,7 +8,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from sfexit.verify import ids, shapes
+from sfexit.verify import ids, images, shapes
 from sfexit.verify.finding import Finding
 from sfexit.verify.grid import Grid, grid, written
 from sfexit.verify.runs import RunWriter
@@ -26,6 +26,7 @@ class Columns:
     names: tuple[str, ...]
     types: tuple[str, ...]  # of the Table Schema
     references: tuple[str, ...]  # columns that refer to other objects
+    texts: tuple[str, ...] = ()  # long texts, which may show images
 
     @property
     def has_ids(self) -> bool:
@@ -136,6 +137,7 @@ def _rows(
         for name, kind in zip(columns.names, columns.types, strict=True)
         if kind in shapes.CHECKED
     ]
+    texts = {at[name]: name for name in columns.texts}
     #: By relation, values that are no ids: how many, and one of them.
     strangers: dict[str, tuple[int, str]] = {}
     for piece in pieces:
@@ -155,6 +157,10 @@ def _rows(
             if bad:
                 before, example = strangers.get(name, (0, bad[0]))
                 strangers[name] = before + len(bad), example
+        if texts and images.MARK in piece:
+            for name, shown in images.in_grid(here, texts).items():
+                keys = ids.keys_of(sorted(shown))
+                runs.refers(f"{images.NAMED}{columns.object}.{name}", keys)
         for name, kind, place in checked:
             for value in sorted(shapes.odd(here.column(place), kind))[:_TOLD]:
                 find("value-malformed", kind, f"{value!r:.60}", field=name)

@@ -26,17 +26,19 @@ class Described:
     """What the org's descriptions say beyond columns.
 
     `cascading`: relations (`Child.Field`) whose parents take their children along. `with_bodies`:
-    objects that have a field of type base64.
+    objects that have a field of type base64. `rich`: fields (`Object.Field`) that show images.
     """
 
     cascading: frozenset[str] = frozenset()
     with_bodies: frozenset[str] = frozenset()
+    rich: frozenset[str] = frozenset()
 
 
 def check_schema(bag: Path, told: Contents, findings: list[Finding]) -> Described:
     """Compare each table's columns with the org's own description of the object."""
     cascading: set[str] = set()
     with_bodies: set[str] = set()
+    rich: set[str] = set()
     for name, resource in sorted(told.resources.items()):
         parts = resource.paths[0].split("/") if resource.paths else []
         if len(parts) != 4:
@@ -48,6 +50,11 @@ def check_schema(bag: Path, told: Contents, findings: list[Finding]) -> Describe
             fields = [str(one["name"]) for one in described["fields"]]
             if any(one.get("type") == "base64" for one in described["fields"]):
                 with_bodies.add(name)
+            rich |= {
+                f"{name}.{one['name']}"
+                for one in described["fields"]
+                if one.get("extraTypeInfo") == "richtextarea"
+            }
             for one in described.get("childRelationships") or ():
                 if one.get("cascadeDelete"):
                     cascading.add(f"{one.get('childSObject')}.{one.get('field')}")
@@ -66,7 +73,7 @@ def check_schema(bag: Path, told: Contents, findings: list[Finding]) -> Describe
         if described.get("name") != name:
             other = printable(str(described.get("name")), 80)
             findings.append(_wrong(name, path, name, f"describes {other}"))
-    return Described(frozenset(cascading), frozenset(with_bodies))
+    return Described(frozenset(cascading), frozenset(with_bodies), frozenset(rich))
 
 
 def _wrong(name: str, path: str, expected: str, found: str) -> Finding:

@@ -25,8 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "archive"))  # the bag made b
 
 ROWS = 1_200
 OBJECTS = {
-    "Account", "Case", "CaseComment", "Contact", "ContentDocument", "ContentVersion", "LoginEvent",
-    "Organization", "Profile", "Task", "User",
+    "Account", "Case", "CaseComment", "Contact", "ContentDocument", "ContentVersion", "Invoice__c",
+    "LoginEvent", "Organization", "Profile", "Task", "User",
 }  # fmt: skip
 
 

@@ -220,7 +220,13 @@ def resource(told: Any, name: str) -> Any:
 
 
 def bodies(bag: Path) -> list[Path]:
-    return sorted(p for p in (bag / "data/files/content").rglob("*") if p.is_file())
+    """Those of file versions."""
+    return sorted(p for p in (bag / "data/files/content").rglob("068*") if p.is_file())
+
+
+def version(rows: list[list[str]]) -> list[str]:
+    """The first line of a file version in an index."""
+    return line_of(rows, "object", "ContentVersion")
 
 
 def swap(one: Path, other: Path) -> None:
@@ -342,7 +348,7 @@ def _index(change: Callable[[list[list[str]]], Any]) -> Callable[[Path], None]:
 
 
 def _index_cell(column: str, value: str) -> Callable[[Path], None]:
-    return _index(lambda rows: rows[1].__setitem__(rows[0].index(column), value))
+    return _index(lambda rows: version(rows).__setitem__(rows[0].index(column), value))
 
 
 def _old_bag(bag: Path) -> None:
@@ -463,12 +469,28 @@ def _version_missing(bag: Path) -> None:
     columns, lines = told[0], told[1:]
     of, where = columns.index("object"), columns.index("path")
     lost = next(line for line in lines if line[of] == "ContentVersion")
-    (bag / "data" / lost[where]).unlink()
-    for folder in (bag / "data" / lost[where]).parents:
+    _without_body(bag, lost[where])
+    _without_line(bag, lost)
+
+
+def _image_missing(bag: Path) -> None:
+    """An image of a rich text loses its body and its lines, and every count is made to fit."""
+    told = read_csv(bag / INDEX)
+    columns, lines = told[0], told[1:]
+    image, where = columns.index("reference"), columns.index("path")
+    lost = next(line for line in lines if line[image])
+    _without_body(bag, lost[where])
+    for line in lines:
+        if line[image] == lost[image]:
+            _without_line(bag, line)
+
+
+def _without_body(bag: Path, path: str) -> None:
+    (bag / "data" / path).unlink()
+    for folder in (bag / "data" / path).parents:
         if any(folder.iterdir()):
             break
         folder.rmdir()
-    _without_line(bag, lost)
 
 
 def _without_line(bag: Path, lost: list[str]) -> None:
@@ -481,7 +503,7 @@ def _without_line(bag: Path, lost: list[str]) -> None:
     edit_json(bag / PACKAGE, package)
 
     def ledger(rows: list[list[str]]) -> None:
-        line = line_of(rows, "object", "ContentVersion")
+        line = line_of(rows, "object", lost[0])
         at = rows[0].index("witnesses")
         line[at] = re.sub(r"(bodies\w*)=(\d+)", lambda m: f"{m[1]}={int(m[2]) - 1}", line[at])
 
@@ -602,6 +624,7 @@ DAMAGES = [
     Damage("a line without its body", "maker", DEEP, "body-missing", "ContentVersion", _index_cell("path", "files/content/00/none.pdf")),
     Damage("a body without a line", "maker", DEEP, "evidence-wrong", "files/content", _index(lambda rows: rows.pop())),
     Damage("a file version missing, all counts made to fit", "maker", DEEP, "body-missing", "ContentVersion", _version_missing),
+    Damage("an image of a rich text missing, all counts made to fit", "maker", DEEP, "body-missing", "image", _image_missing),
     Damage("a file version told twice in place of another", "maker", DEEP, "body-missing", "ContentVersion", _index(_version_twice)),
     Damage("metadata without a component that the org listed", "maker", DEEP, "metadata-wrong", METADATA, edit(METADATA, lambda rows: rows.pop(1))),
     Damage("a component that stands twice", "maker", DEEP, "metadata-wrong", METADATA, edit(METADATA, lambda rows: rows.append(rows[1]))),

@@ -50,7 +50,7 @@ def test_two_versions_with_one_title_interleaved(made: Made) -> None:
 def test_a_stump_of_a_download_blessed_by_its_own_digest(made: Made) -> None:
     """Digest and size of the stump stand in the index; Salesforce's do not agree."""
     index = d.read_csv(made.bag / d.INDEX)
-    row = index[1]
+    row = d.version(index)
     told = dict(zip(index[0], row, strict=True))
     body = made.bag / "data" / told["path"]
     body.write_bytes(body.read_bytes()[:5])
@@ -200,7 +200,8 @@ def test_a_file_that_was_lost(made: Made) -> None:
 def test_an_error_page_saved_as_a_file(made: Made) -> None:
     """Its own digest is right; the MD5 that Salesforce gave is not its MD5."""
     index = d.read_csv(made.bag / d.INDEX)
-    body = made.bag / "data" / index[1][index[0].index("path")]
+    line = d.version(index)
+    body = made.bag / "data" / line[index[0].index("path")]
     body.write_bytes(b"<html>Service unavailable</html>")
     told = {
         "bytes": str(body.stat().st_size),
@@ -208,7 +209,7 @@ def test_an_error_page_saved_as_a_file(made: Made) -> None:
         "sha256": hashlib.sha256(body.read_bytes()).hexdigest(),
     }
     for column, value in told.items():
-        index[1][index[0].index(column)] = value
+        line[index[0].index(column)] = value
     d.write_csv(made.bag / d.INDEX, index)
     assert "body-md5" in noticed(made)
 
