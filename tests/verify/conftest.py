@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from made import Made
 
 from sfexit.archive import signing
 from sfexit.export.means import Tuning
@@ -28,19 +28,6 @@ OBJECTS = {
     "Account", "Case", "CaseComment", "Contact", "ContentDocument", "ContentVersion", "Invoice__c",
     "LoginEvent", "Organization", "Profile", "Task", "User",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Made:
-    """A home with a sealed bag, and the key that sealed it."""
-
-    home: Path
-    key: signing.SigningKey
-    name: str = "0001"
-
-    @property
-    def bag(self) -> Path:
-        return self.home / "bags" / self.name
 
 
 def reports() -> list[SObject]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from conftest import Made
+from made import Made
 
 from sfexit.archive import signing
 from sfexit.archive.durable import Disk

@@ -6,8 +6,8 @@ from dataclasses import astuple
 from pathlib import Path
 
 import pytest
-from conftest import Made
 from damage import DAMAGES, Damage, relative, remanifest, reseal
+from made import Made
 
 from sfexit.archive import signing
 from sfexit.verify.codes import CODES, Level, Severity

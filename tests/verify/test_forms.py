@@ -10,7 +10,7 @@ from pathlib import Path
 import damage as d
 import pytest
 from click.testing import CliRunner
-from conftest import Made
+from made import Made
 
 from sfexit.commands import verify_backup
 from sfexit.errors import ArchiveProblem, Blocked, Paused

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import damage as d
 import pytest
-from conftest import Made
+from made import Made
 
 from sfexit.verify.codes import Level
 from sfexit.verify.offline import Options, verify_offline

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import damage as d
 import pytest
-from conftest import Made
+from made import Made
 
 from sfexit.verify.codes import Level
 from sfexit.verify.offline import Offline, Options, verify_offline
