@@ -69,8 +69,13 @@ def test_deleted_and_undeleted_records_are_stale(make_rig: Made) -> None:
     [back] = rig.org.undelete_rows("Thing__c", [3])
     [gone] = rig.org.delete_rows("Thing__c", [4])
     judged = rig.judge()
-    assert keys(judged) == {f"row-stale:Thing__c:{back}", f"row-stale:Thing__c:{gone}"}
-    assert all("changed since the export" in one.detail for one in judged.findings)
+    # The sample of values may draw one of the two.
+    rows = [one for one in judged.findings if one.code != "value-differs"]
+    assert {(one.code, one.record_id) for one in rows} == {
+        ("row-stale", back), ("row-stale", gone),
+    }  # fmt: skip
+    assert {one.record_id for one in judged.findings} == {back, gone}
+    assert all("changed since the export" in one.detail for one in rows)
 
 
 def test_many_differences_are_a_few_findings_and_a_count(make_rig: Made) -> None:
