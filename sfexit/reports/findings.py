@@ -147,13 +147,22 @@ def unmade(told: Judgement) -> list[Check]:
     return [check for check in told.checks if check.result is Result.UNKNOWN]
 
 
+def word(told: Judgement, check: Check) -> str:
+    """The result of a check; one whose every finding was waived is not called failed."""
+    counting = {one.kind for one in told.findings if one.severity is not Severity.NOTE}
+    waived = {one.kind for one, _ in told.waived}
+    if check.result is Result.FAILED and check.name in waived and check.name not in counting:
+        return "waived"
+    return _WORDS[check.result]
+
+
 def section(told: Judgement) -> list[str]:
     """The parts of an HTML report that every verification has."""
     parts = [
         "<h2>Checks</h2>",
         html.table(
             ("Check", "Result", "Looked at", "Why not"),
-            [(c.name, _WORDS[c.result], c.looked_at, c.why) for c in told.checks],
+            [(c.name, word(told, c), c.looked_at, c.why) for c in told.checks],
         ),
     ]
     for heading, severities in (
@@ -235,7 +244,7 @@ def pdf(title: str, facts: Iterable[tuple[str, str]], told: Judgement) -> bytes:
         write(f"{name}: {value}", 10)
     write("", 6)
     for check in told.checks:
-        write(f"{check.name}: {_WORDS[check.result]} {check.looked_at} {check.why}", 9)
+        write(f"{check.name}: {word(told, check)} {check.looked_at} {check.why}", 9)
     write("", 6)
     for one in told.findings[:_ON_PAGE]:
         write(f"{one.severity.value}  {one.code}  {sentence(one)}", 9)

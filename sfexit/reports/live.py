@@ -134,7 +134,7 @@ def facts(told: Whole) -> list[tuple[str, str]]:
         found.append(("Since", "; ".join(live.freeze.lines)))
     if told.judgement.registered:
         count = len(told.judgement.registered)
-        found.append(("Register", f"{count:,} objects are by design no data; --html lists them"))
+        found.append(("Register", f"{count:,} objects are by design no data (the page lists them)"))
     return found
 
 

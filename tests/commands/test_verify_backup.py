@@ -79,9 +79,12 @@ def test_a_waiver_is_for_one_finding_and_is_told(
         f'[[waiver]]\nfinding = "row-missing:Account:{made}"\n'
         'reason = "a test"\nperson = "R. Roe"\n'
     )
-    told = sfexit("verify-backup", home, "--waive", waivers)
+    page = tmp_path / "page.html"
+    told = sfexit("verify-backup", home, "--waive", waivers, "--html", page)
     assert told.code == 0
     assert told.out.startswith("SAFE with 1 waiver")
+    shown = page.read_text("utf-8")
+    assert "<td>waived</td>" in shown and "FAILED" not in shown
     company.org.insert_rows("Account", 1)
     assert sfexit("verify-backup", home, "--waive", waivers).code == 8
 
