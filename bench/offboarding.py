@@ -174,6 +174,7 @@ class Runs:
         def death() -> None:
             while not over.wait(0.001):
                 if kill_after is not None and len(at.server.requests) - seen >= kill_after:
+                    # So that the kill hits any moment of the next requests, not only their ends.
                     time.sleep(random.random() * 0.03)
                     os.kill(pid, signal.SIGKILL)
                     return

@@ -18,6 +18,12 @@ settings.register_profile(
 )
 settings.load_profile("sfexit")
 
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes do not name a test: packed ones may hold the time, and differ between two workers."""
+    return argname if isinstance(val, bytes) else None
+
+
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 _OTHERS = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
 

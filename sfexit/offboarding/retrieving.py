@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Callable, Sequence
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import IO
 
 from sfexit.errors import DamagedAnswer, OrgRefused
 from sfexit.salesforce import metadata_api
 from sfexit.salesforce.client import Client
+
+#: What `zipfile` raises: no ZIP, a cut one, entries that are encrypted or packed in unknown ways.
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError)
 
 _WAITS = 240  # looks at a retrieve, up to 20 s apart: more than an hour
 
@@ -52,9 +57,11 @@ def retrieved(client: Client, members: Sequence[tuple[str, str]]) -> IO[bytes]:
     return packed
 
 
-def opened(packed: IO[bytes]) -> zipfile.ZipFile:
-    """A retrieve's ZIP. Raises DamagedAnswer."""
+@contextmanager
+def opened(packed: IO[bytes]) -> Iterator[zipfile.ZipFile]:
+    """A retrieve's ZIP. Raises DamagedAnswer, also for what breaks while an entry is read."""
     try:
-        return zipfile.ZipFile(packed)
-    except (zipfile.BadZipFile, EOFError) as error:
+        with zipfile.ZipFile(packed) as archive:
+            yield archive
+    except _BROKEN as error:
         raise DamagedAnswer("The ZIP of a retrieve cannot be read.") from error

@@ -31,6 +31,12 @@ _CHECKS = np.array(
 )
 
 
+def id18(id15: str) -> str:
+    """The id with its last three characters, which say where the first have upper-case letters."""
+    upper = [sum((c.isupper()) << n for n, c in enumerate(id15[at : at + 5])) for at in (0, 5, 10)]
+    return id15 + "".join(chr(_LETTERS[one]) for one in upper)
+
+
 def malformed(ids: Sequence[str]) -> list[str]:
     """Those that are not 18-character ids with the right check characters.
 

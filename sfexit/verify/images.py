@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 
 from sfexit.verify.grid import Grid
-from sfexit.verify.ids import SIZE, malformed
+from sfexit.verify.ids import SIZE, id18, malformed
 
 MARK = b"rtaImage"
 #: Among the sorted ids: those of the index and its exceptions.
@@ -49,11 +49,8 @@ def shown(html: str) -> list[str]:
 
 def full(text: str) -> str:
     """An id with its check characters, "" for what is no id."""
-    if len(text) == SIZE - 3 and text.isascii() and text.isalnum():
-        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-        for start in (0, 5, 10):
-            upper = [1 << at for at in range(5) if text[start + at].isupper()]
-            text += letters[sum(upper)]
+    if len(text) == SIZE - 3 and text.isascii():
+        text = id18(text)
     return text if not malformed([text]) else ""
 
 

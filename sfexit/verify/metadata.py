@@ -7,7 +7,6 @@ import os
 import re
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ from sfexit.redaction import printable
 from sfexit.verify.bag import open_file
 from sfexit.verify.contents import UNREADABLE, number
 from sfexit.verify.finding import Finding
-from sfexit.verify.unpack import STEP, Broken, content, table
+from sfexit.verify.unpack import BAD_ZIP, STEP, Broken, content, table
 
 KIND = "metadata"
 INDEX = "data/metadata/index.csv"
@@ -158,8 +157,7 @@ class _Check:
                         while inside.read(STEP):
                             pass
                     package.entries[_plain(one.orig_filename)] = one.file_size
-        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError,
-                UnicodeDecodeError) as error:  # fmt: skip
+        except BAD_ZIP as error:
             self.find(path, "a whole ZIP", str(error))
         package.folders = frozenset(
             name[:at] for name in package.entries for at, c in enumerate(name) if c == "/"

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import os
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,9 @@ except ImportError:  # pragma: no cover - a machine for which there is no build 
 _zlib: Any = _isal or zlib
 _ERRORS: tuple[type[Exception], ...] = (zlib.error, _zlib.error)
 
+#: What `zipfile` raises: no ZIP, a cut one, entries that are encrypted, packed in unknown ways, or
+#: have names that are no text.
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 STEP = 1 << 20  # bytes read at a time
 PIECE = 1 << 19  # of text: so much is handled at once
 _BOM = b"\xef\xbb\xbf"

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from sfexit.verify.ids import id18
 from sfexit.verify.live import keys
-from sfexit.verify.live.keys import KeySet, differences, digest, id18, id_key, stamp, stamp_text
+from sfexit.verify.live.keys import KeySet, differences, digest, id_key, stamp, stamp_text
 
 IDS = st.integers(0, 400).map(lambda n: f"001A0000000{n:04d}".encode())
 ROWS = st.dictionaries(IDS, st.tuples(st.booleans(), st.integers(0, 3)), max_size=60)

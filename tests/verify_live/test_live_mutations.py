@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from live_rig import ALWAYS, Forger, LiveRig, Row, chosen, custom, without_stamps
 
-from sfexit.verify.live.keys import id18
+from sfexit.verify.ids import id18
 from sfexit.verify.verdict import Judgement, Verdict
 
 

@@ -10,7 +10,6 @@ import hashlib
 import random
 import tempfile
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
@@ -22,6 +21,7 @@ from sfexit.verify.finding import Finding, not_made
 from sfexit.verify.live.archived import Bag
 from sfexit.verify.live.retrieve import UNPACKAGED, Member, Property, retrieve
 from sfexit.verify.live.wire import Wire
+from sfexit.verify.unpack import BAD_ZIP
 
 CHECK = "configuration"
 INDEX = "data/metadata/index.csv"
@@ -37,7 +37,6 @@ _LARGEST_XML = 16 << 20
 _KEPT_IN_MEMORY = 8 << 20
 _TOLD = 20
 _STEP = 1 << 20
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def compare(wire: Wire, bag: Bag, planned: Plan, started: str) -> Configuration:
             except (OrgRefused, Transient) as trouble:
                 why = f"the org did not give {len(part):,} components again: {trouble.message}"
                 tally.findings.append(not_made(CHECK, why))
-            except _BAD_ZIP as error:
+            except BAD_ZIP as error:
                 why = f"the ZIP that the org gave is damaged ({type(error).__name__})"
                 tally.findings.append(not_made(CHECK, why))
     return tally.result(planned.population)
@@ -204,7 +203,7 @@ class _Tally:
                 try:
                     path = self.bag.proven(f"{_PACKAGES}{package}.zip")
                     self._open = package, zipfile.ZipFile(path)
-                except _BAD_ZIP as error:
+                except BAD_ZIP as error:
                     raise ArchiveProblem(
                         f"{_PACKAGES}{package}.zip of the archive cannot be read: verify offline"
                     ) from error

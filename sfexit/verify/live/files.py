@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sfexit.errors import ArchiveProblem, OrgRefused, Transient
 from sfexit.verify.finding import Finding, not_made
+from sfexit.verify.ids import id18
 from sfexit.verify.live import asking
 from sfexit.verify.live.archived import Bag
 from sfexit.verify.live.keys import (
@@ -24,7 +25,6 @@ from sfexit.verify.live.keys import (
     KeySet,
     differences,
     digest,
-    id18,
     id_key,
 )
 from sfexit.verify.live.rows import LISTED

@@ -236,18 +236,3 @@ class _Side:
 
     def record(self, size: int) -> bytes:
         return self.data[self.at : self.at + size]
-
-
-_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
-
-
-def id18(id15: str) -> str:
-    """The id with its last three characters, which say where the first have upper-case letters.
-
-    https://help.salesforce.com/s/articleView?id=000383751
-    """
-    groups = (id15[at : at + 5] for at in (0, 5, 10))
-    return id15 + "".join(
-        _SUFFIX[sum(1 << at for at, letter in enumerate(group) if "A" <= letter <= "Z")]
-        for group in groups
-    )

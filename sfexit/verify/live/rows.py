@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from sfexit.errors import OrgRefused, Transient
 from sfexit.verify.finding import Finding, not_made
+from sfexit.verify.ids import id18
 from sfexit.verify.live import asking
 from sfexit.verify.live.archived import Archived
 from sfexit.verify.live.asking import Way
@@ -16,7 +17,6 @@ from sfexit.verify.live.keys import (
     Difference,
     KeySet,
     differences,
-    id18,
     stamp,
     stamp_text,
 )

@@ -26,6 +26,7 @@ from pathlib import Path, PurePosixPath
 from sfexit.errors import UsageProblem
 from sfexit.redaction import printable
 from sfexit.verify.finding import Finding
+from sfexit.verify.ids import id18
 from sfexit.verify.live import canonical
 from sfexit.verify.live.archived import Archived, Bag
 from sfexit.verify.live.keys import (
@@ -35,7 +36,6 @@ from sfexit.verify.live.keys import (
     KeySet,
     differences,
     digest,
-    id18,
     id_key,
     stamp,
 )
