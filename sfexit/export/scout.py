@@ -80,10 +80,11 @@ def scout(
             while to_describe or to_query or running:
                 if stop.is_set():
                     raise Interrupted("the run was asked to stop")
+                # A request that has no five queries yet waits for those that other requests bring.
                 while len(running) < AT_ONCE and (
-                    to_describe or len(to_query) >= composite.MOST_QUERIES
-                    or (to_query and not running)
-                ):  # fmt: skip
+                    len(to_query) >= composite.MOST_QUERIES
+                    or ((to_query or to_describe) and not running)
+                ):
                     asked = _take(to_query, to_describe)
                     running[pool.submit(_ask, client, asked, big)] = asked
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
