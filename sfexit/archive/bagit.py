@@ -6,7 +6,6 @@ nothing is read here, so sealing a terabyte costs as much as sealing a kilobyte.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import heapq
 import re
@@ -14,8 +13,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from sfexit.archive.durable import Disk, close
-from sfexit.errors import ArchiveProblem, DiskTrouble, Transient
+from sfexit.archive.durable import Disk
+from sfexit.errors import ArchiveProblem
 
 MANIFEST = "manifest-sha256.txt"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
@@ -63,18 +62,19 @@ def write_manifests(
     # of these is the order of the paths.
     packed = sorted(sums.packed(payload))
     entries = heapq.merge(packed, sums.packed(ordered))
-    manifest = _publish(disk, bag / MANIFEST, _manifest_lines(entries))
+    manifest = disk.write_pieces(bag / MANIFEST, _manifest_lines(entries))[0]
     information += [
         f"Payload-Oxum: {sums.bytes}.{sums.files}\n",
         f"Bag-Size: {_readable_size(sums.bytes)}\n",
     ]
+    told = [line.encode("utf-8") for line in information]
     digests = {
         MANIFEST: manifest,
-        BAGIT: _publish(disk, bag / BAGIT, [_DECLARATION]),
-        BAG_INFO: _publish(disk, bag / BAG_INFO, [line.encode("utf-8") for line in information]),
+        BAGIT: disk.write_pieces(bag / BAGIT, [_DECLARATION])[0],
+        BAG_INFO: disk.write_pieces(bag / BAG_INFO, told)[0],
     }
     tags = [f"{digests[name]}  {name}\n".encode("ascii") for name in sorted(digests)]
-    return _publish(disk, bag / TAG_MANIFEST, tags)
+    return disk.write_pieces(bag / TAG_MANIFEST, tags)[0]
 
 
 def root_digest(bag: Path) -> str:
@@ -151,25 +151,3 @@ def _readable_size(size: int) -> str:
         if amount < 999.95 or unit == "TB":
             break
     return f"{amount:.1f} {unit}"
-
-
-def _publish(disk: Disk, final: Path, pieces: Iterable[bytes]) -> str:
-    """Write `pieces` durably as `final`; returns their SHA-256."""
-    digest = hashlib.sha256()
-    part = final.with_name(final.name + ".part")
-    disk.remove(part)  # of a seal that was killed
-    handle = disk.create(part)
-    try:
-        try:
-            for piece in pieces:
-                digest.update(piece)
-                disk.write(handle, piece)
-            disk.sync(handle)
-        finally:
-            close(handle)
-        disk.publish(part, final)
-    except BaseException:
-        with contextlib.suppress(DiskTrouble, Transient):
-            disk.remove(part)
-        raise
-    return digest.hexdigest()

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import hashlib
 import os
 import shutil
 import threading
 import time
+from collections.abc import Iterable
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -147,12 +149,20 @@ class Disk:
 
     def write_whole(self, final: Path, data: bytes) -> None:
         """Publish a small file in one go, replacing what was there."""
+        self.write_pieces(final, (data,))
+
+    def write_pieces(self, final: Path, pieces: Iterable[bytes]) -> tuple[str, int]:
+        """Publish a file of any size, replacing what was there; returns its SHA-256 and bytes."""
         part = final.with_name(final.name + ".part")
-        self.remove(part)
+        self.remove(part)  # what a killed run left
+        digest, size = hashlib.sha256(), 0
         handle = self.create(part)
         try:
             try:
-                self.write(handle, data)
+                for piece in pieces:
+                    digest.update(piece)
+                    self.write(handle, piece)
+                    size += len(piece)
                 self.sync(handle)
             finally:
                 close(handle)
@@ -161,6 +171,7 @@ class Disk:
             with contextlib.suppress(DiskTrouble, Transient):
                 self.remove(part)
             raise
+        return digest.hexdigest(), size
 
 
 class _Turn:

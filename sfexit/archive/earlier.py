@@ -7,7 +7,6 @@ So no damage of an older bag comes under the seal of a newer one.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import zipfile
@@ -18,12 +17,12 @@ from pathlib import Path
 
 from sfexit.archive import bagit, layout, signing
 from sfexit.archive.audit import check_bytes
-from sfexit.archive.durable import Disk, close
+from sfexit.archive.durable import Disk
 from sfexit.archive.journal import Event, replayed
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.stored_rows import PageDamaged
-from sfexit.errors import ArchiveProblem, DiskTrouble, Transient
+from sfexit.errors import ArchiveProblem, DiskTrouble
 
 _STEP = 1 << 20
 
@@ -150,24 +149,15 @@ def _members(path: Path) -> list[tuple[str, int, int]] | None:
 
 
 def _copy(disk: Disk, source: Path, final: Path) -> None:
-    part = final.with_name(final.name + layout.PART_SUFFIX)
-    disk.remove(part)
-    handle = disk.create(part)
-    try:
+    def pieces() -> Iterator[bytes]:
         try:
             with source.open("rb") as original:
                 while piece := original.read(_STEP):
-                    disk.write(handle, piece)
-            disk.sync(handle)
+                    yield piece
         except OSError as error:
             raise DiskTrouble(f"{source} cannot be read: {error.strerror}") from error
-        finally:
-            close(handle)
-        disk.publish(part, final)
-    except BaseException:
-        with contextlib.suppress(DiskTrouble, Transient):
-            disk.remove(part)
-        raise
+
+    disk.write_pieces(final, pieces())
 
 
 def _insist(bag: Path) -> None:

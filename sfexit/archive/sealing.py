@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.archive import bagit, bodies, datapackage, layout, ledger, signing
-from sfexit.archive.durable import Disk, close
+from sfexit.archive.durable import Disk
 from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import RECOVER, Journal
 from sfexit.archive.layout import HomeLayout
@@ -108,26 +108,8 @@ def publish_stream(
 def write_stream(disk: Disk, bag: Path, relative: str, pieces: Iterable[bytes]) -> tuple[str, int]:
     """Write a file of any size durably; returns its SHA-256 and bytes."""
     final = layout.within(bag, relative)
-    part = final.with_name(final.name + layout.PART_SUFFIX)
     disk.make_folder(final.parent)
-    disk.remove(part)
-    digest, size = hashlib.sha256(), 0
-    handle = disk.create(part)
-    try:
-        try:
-            for piece in pieces:
-                disk.write(handle, piece)
-                digest.update(piece)
-                size += len(piece)
-            disk.sync(handle)
-        finally:
-            close(handle)
-        disk.publish(part, final)
-    except BaseException:
-        with contextlib.suppress(DiskTrouble, Transient):
-            disk.remove(part)
-        raise
-    return digest.hexdigest(), size
+    return disk.write_pieces(final, pieces)
 
 
 def _packed(pieces: Iterable[bytes]) -> Iterator[bytes]:

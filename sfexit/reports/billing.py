@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date
 from decimal import Decimal
 from textwrap import wrap
 from typing import Any
@@ -17,6 +16,7 @@ from sfexit.contract.costs import ONLY_IF
 from sfexit.contract.laws import COUNSEL
 from sfexit.redaction import printable
 from sfexit.reports import html
+from sfexit.reports.plain import plain
 
 SCHEMA = "sfexit-billing/1"
 _WIDTH = 100
@@ -48,9 +48,9 @@ def document(told: Review) -> dict[str, Any]:
         "today": told.today.isoformat(),
         "ended": told.ended.isoformat() if told.ended else None,
         "statements": [_statement(one) for one in told.statements],
-        "findings": [{"title": one.title, **_plain(asdict(one))} for one in told.findings],
-        "in_question": _plain(told.in_question),
-        "totals": [{**_plain(asdict(one)), "balance": f"{one.balance:f}"} for one in told.totals],
+        "findings": [{"title": one.title, **plain(asdict(one))} for one in told.findings],
+        "in_question": plain(told.in_question),
+        "totals": [{**plain(asdict(one)), "balance": f"{one.balance:f}"} for one in told.totals],
         "expected_credit": _credit(told.credit),
         "not_checked": [{"rule": rule, "why": why} for rule, why in told.not_checked],
         "notes": list(told.notes),
@@ -59,24 +59,14 @@ def document(told: Review) -> dict[str, Any]:
 
 
 def _statement(one: Statement) -> dict[str, Any]:
-    plain: dict[str, Any] = _plain(asdict(one))
-    return plain
+    told: dict[str, Any] = plain(asdict(one))
+    return told
 
 
 def _credit(one: ExpectedCredit | None) -> dict[str, Any] | None:
     if one is None:
         return None
-    return {**_plain(asdict(one)), "missing": f"{one.missing:f}", "label": ONLY_IF}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value.isoformat() if isinstance(value, date) else value
+    return {**plain(asdict(one)), "missing": f"{one.missing:f}", "label": ONLY_IF}
 
 
 def table(told: Review) -> str:
@@ -86,7 +76,7 @@ def table(told: Review) -> str:
     writer.writerow(_HEADINGS)
     for one in told.statements:
         for line in one.all_lines:
-            cells = {**_plain(asdict(one)), **_plain(asdict(line))}
+            cells = {**plain(asdict(one)), **plain(asdict(line))}
             writer.writerow([_cell(name, cells[name]) for name in _HEADINGS])
     return out.getvalue()
 

@@ -15,6 +15,7 @@ from sfexit.contract.laws import COUNSEL
 from sfexit.contract.outlook import LawOutlook, Outlook
 from sfexit.redaction import printable
 from sfexit.reports import html
+from sfexit.reports.plain import plain
 
 SCHEMA = "sfexit-contract/1"
 _WIDTH = 100
@@ -63,21 +64,11 @@ def document(told: Outlook) -> dict[str, Any]:
 
 
 def _deadline(one: Deadline) -> dict[str, Any]:
-    return {**_plain(asdict(one)), "rolled": one.rolled}
+    return {**plain(asdict(one)), "rolled": one.rolled}
 
 
 def _costs(costs: Costs | None) -> dict[str, Any] | None:
-    return None if costs is None else _plain(asdict(costs))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value.isoformat() if isinstance(value, date) else value
+    return None if costs is None else plain(asdict(costs))
 
 
 def headline(told: Outlook) -> str:

@@ -7,7 +7,6 @@ import io
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import date
 from decimal import Decimal
 from textwrap import wrap
 from typing import Any
@@ -18,6 +17,7 @@ from sfexit.licenses.facts import Person
 from sfexit.licenses.review import RULES, Advice, Review, Saving, worked
 from sfexit.redaction import printable
 from sfexit.reports import bars, html
+from sfexit.reports.plain import plain
 
 SCHEMA = "sfexit-licenses/1"
 _WIDTH = 100
@@ -53,24 +53,14 @@ def document(told: Review) -> dict[str, Any]:
         "edition": facts.edition,
         "renewal": told.renewal.isoformat() if told.renewal else None,
         "pools": [{**asdict(one), "empty": one.empty} for one in facts.pools],
-        "users": [{**_plain(vars(one)), "kind": one.kind} for one in facts.people],
+        "users": [{**plain(vars(one)), "kind": one.kind} for one in facts.people],
         "advice": [{"title": one.title, **asdict(one)} for one in told.advice],
-        "savings": [_plain(asdict(one)) for one in told.savings],
+        "savings": [plain(asdict(one)) for one in told.savings],
         "notes": list(told.notes),
         "warnings": list(told.warnings),
         "rows_read": facts.rows_read,
         "counsel": COUNSEL,
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, Decimal):
-        return format(value, "f")
-    return value.isoformat() if isinstance(value, date) else value
 
 
 def users(told: Review) -> Iterator[list[Any]]:

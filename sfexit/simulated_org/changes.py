@@ -99,12 +99,7 @@ class Changes:
     def delete(self, rows: Iterable[int], now: int, was_hidden: Callable[[int], bool]) -> Changes:
         """Rows go to the recycle bin; ``was_hidden`` tells which ``query`` did not show anyway."""
         rows = list(rows)
-        hidden, shown = list(self.hidden), list(self.shown)
-        for k in rows:
-            if k in shown:
-                shown.remove(k)
-            elif not was_hidden(k):
-                insort(hidden, k)
+        hidden, shown = self._without(rows, was_hidden)
         return replace(
             self,
             deleted={**self.deleted, **dict.fromkeys(rows, now)},
@@ -133,15 +128,22 @@ class Changes:
     def purge(self, rows: Iterable[int], was_hidden: Callable[[int], bool]) -> Changes:
         """Rows vanish for good, and no query ever tells that they were there."""
         rows = [k for k in rows if not self.gone(k)]
-        hidden, shown = list(self.hidden), list(self.shown)
-        for k in rows:
-            if k in shown:
-                shown.remove(k)
-            elif not was_hidden(k):
-                insort(hidden, k)
+        hidden, shown = self._without(rows, was_hidden)
         return replace(
             self,
             purged=tuple(sorted({*self.purged, *rows})),
             hidden=tuple(hidden),
             shown=tuple(shown),
         )
+
+    def _without(
+        self, rows: Iterable[int], was_hidden: Callable[[int], bool]
+    ) -> tuple[list[int], list[int]]:
+        """What ``query`` hides and shows against the rule, once these rows are gone."""
+        hidden, shown = list(self.hidden), list(self.shown)
+        for k in rows:
+            if k in shown:
+                shown.remove(k)
+            elif not was_hidden(k):
+                insort(hidden, k)
+        return hidden, shown
