@@ -119,12 +119,12 @@ def open_credential(settings: Settings) -> Credential:
 
         return CliSession(chosen["--sf-cli"], allow_hosts=hosts)
     if "--org" in chosen or not names_an_org(os.environ):
-        from sfexit.salesforce import stored
+        from sfexit.salesforce import stored_session
 
         store = open_store()
         alias = chosen.get("--org", store.default)
         if alias is not None:
-            return stored.credential(
+            return stored_session.credential(
                 store, store.find(alias), allow_hosts=hosts, ca_bundle=settings.ca_bundle
             )
         if store.orgs():

@@ -365,7 +365,8 @@ def _keep(
     ca_bundle: str | None,
 ) -> StoredOrg:
     """Store it, and end the sign-in that was stored under that alias before."""
-    from sfexit.salesforce import stored
+    from sfexit.salesforce import stored_session
+    from sfexit.salesforce.vaults import VaultTrouble
 
     before = next((one for one in store.orgs() if one.alias == org.alias), None)
     kept = store.add(
@@ -373,14 +374,14 @@ def _keep(
     )
     if before is not None:
         try:
-            stored.revoke(store, before, allow_hosts=hosts, ca_bundle=ca_bundle)
+            stored_session.revoke(store, before, allow_hosts=hosts, ca_bundle=ca_bundle)
         except SfexitError as problem:
             _say(
                 f"The sign-in stored as {org.alias} before could not be ended in its org: {problem}"
             )
         try:
             store.remove(before)
-        except stored.VaultTrouble as trouble:
+        except VaultTrouble as trouble:
             _say(f"The key ring keeps an older entry of {org.alias} ({trouble}).")
     return kept
 

@@ -50,11 +50,12 @@ def _chosen(store: Store, alias: str | None) -> StoredOrg:
 
 def _end(store: Store, org: StoredOrg, hosts: tuple[str, ...], ca_bundle: str | None) -> bool:
     """Whether nothing is left to do."""
-    from sfexit.salesforce import stored
+    from sfexit.salesforce import stored_session
+    from sfexit.salesforce.vaults import VaultTrouble
 
     clean = True
     try:
-        ended = stored.revoke(store, org, allow_hosts=hosts, ca_bundle=ca_bundle)
+        ended = stored_session.revoke(store, org, allow_hosts=hosts, ca_bundle=ca_bundle)
         told = {
             True: "ended in the org and forgotten here.",
             False: "forgotten here; in the org it had ended before.",
@@ -69,7 +70,7 @@ def _end(store: Store, org: StoredOrg, hosts: tuple[str, ...], ca_bundle: str | 
         )
     try:
         store.remove(org)
-    except stored.VaultTrouble as trouble:
+    except VaultTrouble as trouble:
         clean = False
         told += (
             f" The key ring did not let its entry go ({trouble}): remove those that begin with "

@@ -72,7 +72,8 @@ def where(org: StoredOrg) -> str:
     """One sentence on what is kept, and where."""
     import os
 
-    from sfexit.salesforce.stored import FOLDER, KeyringVault, VaultTrouble
+    from sfexit.salesforce.stored import FOLDER
+    from sfexit.salesforce.vaults import KeyringVault, VaultTrouble
     from sfexit.settings import config_folder
 
     if org.place == "none":

@@ -6,7 +6,7 @@ in the system's key ring, or, where there is none, in files of mode 0600 under `
 With refresh token rotation each refresh token works once, and using one a second time ends the
 whole sign-in at once (Salesforce Help 005316711). So a sign-in is renewed under a lock that all
 processes respect, what is stored is read again under that lock, and the new refresh token is on
-the disk before the access token that came with it is used.
+the disk before the access token that came with it is used (`stored_session`).
 """
 
 from __future__ import annotations
@@ -19,25 +19,17 @@ import re
 import secrets
 import stat
 import sys
-import threading
-import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-import requests
-
-from sfexit.errors import DiskTrouble, SessionLost, SignInProblem, UsageProblem
+from sfexit.errors import DiskTrouble, SignInProblem, UsageProblem
 from sfexit.redaction import Secret, printable
 from sfexit.salesforce import private_file
-from sfexit.salesforce.credential import SETTLE_SECONDS, Credential, is_token, moved
-from sfexit.salesforce.jwt_bearer import JwtBearer
-from sfexit.salesforce.login import ClientCredentials
-from sfexit.salesforce.origin import Origin
-from sfexit.salesforce.token_endpoint import COMMON_CAUSES, Cause, GrantRefused, TokenEndpoint
-from sfexit.salesforce.transport import new_session
+from sfexit.salesforce.credential import is_token
+from sfexit.salesforce.vaults import FileVault, KeyringVault, Vault, VaultTrouble
 
 SCHEMA = "sfexit-orgs/1"
 INDEX_FILE = "orgs.json"
@@ -50,7 +42,6 @@ KINDS = ("web", "client-credentials", "jwt")
 _ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,79}")
 _KEY = re.compile(r"[0-9a-f]{16}")
 _INDEX_LIMIT_BYTES = 1 << 20
-_KEYRING_SERVICE = "sfexit"
 
 
 @dataclass(frozen=True)
@@ -86,83 +77,6 @@ class Grant:
 
     def __bool__(self) -> bool:
         return self.refresh_token is not None or self.client_secret is not None
-
-
-class VaultTrouble(Exception):
-    """A place for secrets cannot be used; the text names the reason without any secret."""
-
-
-class Vault(Protocol):
-    """A place for secrets: texts by name."""
-
-    def put(self, name: str, text: str) -> None:
-        """Keep it for good; what `get` gives from now on. Raises VaultTrouble, DiskTrouble."""
-
-    def get(self, name: str) -> str | None:
-        """None when there is none. Raises VaultTrouble, SignInProblem."""
-
-    def drop(self, name: str) -> None:
-        """Forget it, if it is there. Raises VaultTrouble, DiskTrouble."""
-
-
-class KeyringVault:
-    """The key ring of the system: Keychain, Credential Manager, Secret Service, KWallet.
-
-    Each text has a service name of its own: on Windows keyring moves an older entry of the same
-    service to another name when a second user name comes, and 2,560 bytes (1,280 characters) is
-    the most that one entry holds there (CRED_MAX_CREDENTIAL_BLOB_SIZE, keyring #540).
-    """
-
-    @property
-    def name(self) -> str:
-        """What the key ring calls itself."""
-        return printable(str(self._call(lambda ring: getattr(ring, "name", "key ring"))), 60)
-
-    def put(self, name: str, text: str) -> None:
-        self._call(lambda ring: ring.set_password(f"{_KEYRING_SERVICE}:{name}", name, text))
-        # Some backends take everything and keep nothing (keyring.backends.null).
-        if self.get(name) != text:
-            raise VaultTrouble("it did not keep what it was given")
-
-    def get(self, name: str) -> str | None:
-        found = self._call(lambda ring: ring.get_password(f"{_KEYRING_SERVICE}:{name}", name))
-        return found if isinstance(found, str) else None
-
-    def drop(self, name: str) -> None:
-        if self.get(name) is not None:
-            self._call(lambda ring: ring.delete_password(f"{_KEYRING_SERVICE}:{name}", name))
-
-    def _call(self, use: Callable[[Any], object]) -> object:
-        try:
-            import keyring
-
-            return use(keyring.get_keyring())
-        except Exception as error:
-            # Backends raise whatever their system library raises, and may quote the secret in it.
-            raise VaultTrouble(type(error).__name__) from None
-
-
-class FileVault:
-    """Files of mode 0600 in a folder of mode 0700."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def put(self, name: str, text: str) -> None:
-        private_file.make_folder(self._folder)
-        private_file.write_private(self._path(name), text.encode())
-
-    def get(self, name: str) -> str | None:
-        path = self._path(name)
-        if not path.exists():
-            return None
-        return private_file.read_private(path, "the stored sign-in").decode("utf-8", "replace")
-
-    def drop(self, name: str) -> None:
-        private_file.remove(self._path(name))
-
-    def _path(self, name: str) -> Path:
-        return self._folder / f"{name}.secret"
 
 
 class Store:
@@ -444,240 +358,3 @@ def check_alias(alias: str) -> None:
 def now() -> str:
     """This moment, for `StoredOrg.stored_at`."""
     return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-# --- being signed in with what is stored
-
-_CAUSES = (
-    Cause("invalid_grant", "", "the sign-in has ended"),
-    Cause(
-        "invalid_client",
-        "",
-        "the app wants its secret for renewals; sign in again with SFEXIT_CLIENT_SECRET set, or "
-        "untick 'Require secret for Refresh Token Flow' in the app",
-    ),
-    *COMMON_CAUSES,
-)
-
-
-class StoredSession:
-    """A person's sign-in from the store, renewed with its refresh token."""
-
-    kind = "stored sign-in"
-
-    def __init__(
-        self,
-        store: Store,
-        org: StoredOrg,
-        *,
-        allow_hosts: Collection[str] = (),
-        http: Callable[[], requests.Session] = new_session,
-        ca_bundle: str | None = None,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        """Sends nothing yet, and opens no key ring. Raises UsageProblem."""
-        self._store = store
-        self._org = org
-        self._endpoint = TokenEndpoint(
-            Origin.parse(org.login_url, allow_hosts=allow_hosts),
-            allow_hosts=allow_hosts,
-            http=http,
-            ca_bundle=ca_bundle,
-        )
-        self._origin = Origin.parse(org.instance_url, allow_hosts=allow_hosts)
-        self._used = False  # whether somebody has been told the origin
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._token: Secret | None = None
-        self._renewed_at = -SETTLE_SECONDS
-
-    @property
-    def renewable(self) -> bool:
-        return self._org.renewable
-
-    @property
-    def origin(self) -> Origin:
-        self.token()
-        return self._origin
-
-    def token(self) -> Secret:
-        with self._lock:
-            if self._token is None:
-                self._token = self._store.access_token(self._current())
-            if self._token is None:
-                self._token = self._renewed(None)
-            self._used = True
-            return self._token
-
-    def renew(self, stale: Secret) -> Secret:
-        with self._lock:
-            if self._token is not None:
-                if self._token != stale:
-                    return self._token
-                if self._clock() - self._renewed_at < SETTLE_SECONDS:
-                    return self._token
-            self._token = self._renewed(stale)
-            return self._token
-
-    def _current(self) -> StoredOrg:
-        """The org as it is stored now: another run may have changed where its secrets are."""
-        try:
-            found = self._store.find(self._org.alias)
-        except UsageProblem:
-            found = None
-        if found is None or found.key != self._org.key:
-            raise SessionLost(
-                f"The stored sign-in {self._org.alias} was removed or replaced while it was in "
-                "use; run the same command again. Progress is kept."
-            )
-        self._org = found
-        return found
-
-    def _renewed(self, stale: Secret | None) -> Secret:
-        with self._store.lock(self._org):
-            org = self._current()
-            found = self._store.access_token(org)
-            if found is not None and found != stale:
-                return found  # another run renewed it in the meantime
-            return self._refresh(org)
-
-    def _refresh(self, org: StoredOrg) -> Secret:
-        """Trade the refresh token for a session. The lock is held."""
-        grant = self._store.grant(org)
-        if grant.refresh_token is None:
-            raise self._ended("the app gives no refresh tokens, or its key ring entry is gone")
-        self._store.prove_writable(org)
-        try:
-            answer = self._endpoint.ask(_form(org, grant), causes=_CAUSES)
-        except GrantRefused as refused:
-            if refused.code != "invalid_grant":
-                raise
-            # On a disk whose locks are worth nothing another run may have been faster: look once.
-            again = self._store.grant(org)
-            if again.refresh_token in (None, grant.refresh_token):
-                raise self._ended(refused.reason) from None
-            grant = again
-            try:
-                answer = self._endpoint.ask(_form(org, grant), causes=_CAUSES)
-            except GrantRefused as second:
-                raise self._ended(second.reason) from None
-        if answer.refresh_token is not None and answer.refresh_token != grant.refresh_token:
-            # First the new refresh token, for good; only then the session that came with it.
-            try:
-                org = self._org = self._store.keep_renewed(
-                    org, replace(grant, refresh_token=answer.refresh_token)
-                )
-            except DiskTrouble as trouble:  # it was proved writable a moment ago
-                raise DiskTrouble(
-                    f"{trouble.message.rstrip('.')}; with it went the stored sign-in {org.alias}, "
-                    "whose old refresh token is spent: sign in again with sfexit login."
-                ) from None
-        if answer.organization_id not in ("", org.organization_id):
-            raise SignInProblem(
-                f"The stored sign-in {org.alias} leads to the org {answer.organization_id} "
-                f"instead of {org.organization_id}; sign in again."
-            )
-        self._store.keep_access(org, answer.access_token)
-        self._renewed_at = self._clock()
-        if answer.origin != self._origin:
-            before, self._origin = self._origin, answer.origin
-            self._org = replace(org, instance_url=str(answer.origin))
-            self._store.update(self._org)
-            if self._used:
-                raise moved(before, answer.origin)
-        return answer.access_token
-
-    def _ended(self, reason: str) -> SessionLost:
-        return SessionLost(
-            f"The stored sign-in {self._org.alias} has ended ({reason}); run sfexit login --alias "
-            f"{self._org.alias} and then the same command again. Progress is kept."
-        )
-
-
-def _form(org: StoredOrg, grant: Grant) -> dict[str, str | Secret]:
-    assert grant.refresh_token is not None
-    form: dict[str, str | Secret] = {
-        "grant_type": "refresh_token",
-        "refresh_token": grant.refresh_token,
-        "client_id": org.client_id,
-    }
-    if grant.client_secret is not None:
-        form["client_secret"] = grant.client_secret
-    return form
-
-
-def credential(
-    store: Store,
-    org: StoredOrg,
-    *,
-    allow_hosts: Collection[str] = (),
-    http: Callable[[], requests.Session] = new_session,
-    ca_bundle: str | None = None,
-) -> Credential:
-    """The way to be signed in to a stored org. Raises SignInProblem, UsageProblem."""
-    if org.kind == "web":
-        return StoredSession(store, org, allow_hosts=allow_hosts, http=http, ca_bundle=ca_bundle)
-    endpoint = TokenEndpoint(
-        Origin.parse(org.login_url, allow_hosts=allow_hosts),
-        allow_hosts=allow_hosts,
-        http=http,
-        ca_bundle=ca_bundle,
-    )
-    if org.kind == "jwt":
-        return JwtBearer(
-            endpoint,
-            org.client_id,
-            org.username,
-            Path(org.key_file),
-            audience=org.audience or None,
-            expected=Origin.parse(org.instance_url, allow_hosts=allow_hosts),
-        )
-    secret = store.grant(org).client_secret
-    if secret is None:
-        raise SignInProblem(
-            f"The secret of the stored sign-in {org.alias} is gone; run sfexit login --method "
-            f"client-credentials --alias {org.alias} again."
-        )
-    return ClientCredentials(endpoint, org.client_id, secret)
-
-
-def revoke(
-    store: Store,
-    org: StoredOrg,
-    *,
-    allow_hosts: Collection[str] = (),
-    http: Callable[[], requests.Session] = new_session,
-    ca_bundle: str | None = None,
-) -> bool | None:
-    """End a stored sign-in in the org itself, with all sessions that came from it.
-
-    None when this kind leaves nothing there to end; False when it had ended already. Raises
-    SignInProblem, Transient.
-    """
-    with store.lock(org):
-        token = store.grant(org).refresh_token or store.access_token(org)
-        if token is None:
-            return None
-        endpoint = TokenEndpoint(
-            Origin.parse(org.login_url, allow_hosts=allow_hosts),
-            allow_hosts=allow_hosts,
-            http=http,
-            ca_bundle=ca_bundle,
-        )
-        return endpoint.revoke(token)
-
-
-__all__ = [
-    "KINDS",
-    "Grant",
-    "KeyringVault",
-    "Store",
-    "StoredOrg",
-    "StoredSession",
-    "Vault",
-    "VaultTrouble",
-    "check_alias",
-    "credential",
-    "now",
-    "revoke",
-]

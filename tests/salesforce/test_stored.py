@@ -19,15 +19,10 @@ import responses
 
 from sfexit.errors import DiskTrouble, SessionLost, SignInProblem, Transient, UsageProblem
 from sfexit.redaction import Secret
-from sfexit.salesforce import private_file, stored
-from sfexit.salesforce.stored import (
-    Grant,
-    KeyringVault,
-    Store,
-    StoredOrg,
-    StoredSession,
-    VaultTrouble,
-)
+from sfexit.salesforce import private_file, stored_session
+from sfexit.salesforce.stored import Grant, Store, StoredOrg
+from sfexit.salesforce.stored_session import StoredSession
+from sfexit.salesforce.vaults import KeyringVault, VaultTrouble
 from sfexit.simulated_org import SimulatedOrg, SimulatedServer, serve
 
 from .wire import NEW_TOKEN, ORG, TOKEN, Clock
@@ -559,7 +554,8 @@ RENEW = """
 import sys
 from pathlib import Path
 from sfexit.redaction import Secret
-from sfexit.salesforce.stored import Store, StoredSession
+from sfexit.salesforce.stored import Store
+from sfexit.salesforce.stored_session import StoredSession
 store = Store(Path(sys.argv[1]))
 session = StoredSession(store, store.find("acme"))
 stale = Secret(sys.stdin.readline().strip())
@@ -646,19 +642,19 @@ def test_stored_client_credentials(store: Store, org: responses.RequestsMock) ->
         access_token=None,
     )
     org.post(TOKEN_URL, json=answered(refresh=None))
-    credential = stored.credential(store, kept)
+    credential = stored_session.credential(store, kept)
     assert credential.kind == "client credentials"
     assert credential.token().reveal() == NEW_TOKEN
-    assert stored.revoke(store, kept) is None
+    assert stored_session.revoke(store, kept) is None
     store._vaults["file"].drop(f"{kept.key}-grant")
     with pytest.raises(SignInProblem, match="is gone"):
-        stored.credential(store, kept)
+        stored_session.credential(store, kept)
 
 
 def test_revoking(store: Store, served: SimulatedServer) -> None:
     kept = keep_of(store, served)
-    assert stored.revoke(store, kept) is True
+    assert stored_session.revoke(store, kept) is True
     assert not served.org.token_valid(served.org.access_token)
-    assert stored.revoke(store, kept) is False
+    assert stored_session.revoke(store, kept) is False
     with pytest.raises(SessionLost):
         StoredSession(store, kept).renew(Secret(served.org.access_token))
