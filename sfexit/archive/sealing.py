@@ -23,7 +23,8 @@ from typing import Any
 from sfexit.archive import bagit, bodies, datapackage, layout, ledger, signing
 from sfexit.archive.durable import Disk
 from sfexit.archive.earlier import Earlier
-from sfexit.archive.journal import RECOVER, Journal
+from sfexit.archive.journal import Journal
+from sfexit.archive.journal_index import RECOVER
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfexit.archive import journal as journals
+from sfexit.archive import journal_index
 from sfexit.archive.durable import Disk
 from sfexit.archive.journal import Journal, good_prefix
 from sfexit.errors import ArchiveProblem, DiskTrouble
@@ -170,7 +170,7 @@ def test_events_that_belong_together_are_one(tmp_path: Path) -> None:
 
 
 def test_pages_in_their_order_in_small_bites(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(journals, "_PAGES_AT_ONCE", 3)
+    monkeypatch.setattr(journal_index, "_PAGES_AT_ONCE", 3)
     journal = begun(tmp_path)
     expected = []
     for name in OBJECTS:

@@ -14,6 +14,7 @@ import pytest
 from rig import Notes, Rig, archive_rows, assert_complete, journal_events, no_parts, problems_of_bag
 
 from sfexit.archive import journal as journals
+from sfexit.archive import journal_index
 from sfexit.archive.durable import Disk, Handle, telling
 from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble
 
@@ -153,7 +154,7 @@ def test_45_a_full_disk_while_sealing(rig: Rig, step: str, part: str) -> None:
 
 
 def test_45_the_index_is_full(rig: Rig, monkeypatch: Any) -> None:
-    original = journals._connect
+    original = journals.connect
 
     def small(index: Path) -> Any:
         connection = original(index)
@@ -161,18 +162,19 @@ def test_45_the_index_is_full(rig: Rig, monkeypatch: Any) -> None:
         connection.execute(f"PRAGMA max_page_count = {pages}")
         return connection
 
-    monkeypatch.setattr(journals, "_connect", small)
+    monkeypatch.setattr(journals, "connect", small)
     with pytest.raises(DiskTrouble, match="index"):
         rig.run()
     no_parts(rig.root)
-    monkeypatch.setattr(journals, "_connect", original)
+    monkeypatch.setattr(journals, "connect", original)
     result = rig.run()
     assert result.resumed
     assert_complete(rig, result)
 
 
 def test_45_there_is_no_room_for_an_index(rig: Rig, monkeypatch: Any) -> None:
-    monkeypatch.setattr(journals, "_TABLES", "PRAGMA max_page_count = 1;" + journals._TABLES)
+    tables = "PRAGMA max_page_count = 1;" + journal_index._TABLES
+    monkeypatch.setattr(journal_index, "_TABLES", tables)
     with pytest.raises(DiskTrouble, match="index"):
         rig.run()
     no_parts(rig.root)

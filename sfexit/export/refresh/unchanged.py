@@ -11,7 +11,7 @@ from typing import Any
 from sfexit.archive import layout
 from sfexit.archive.durable import Disk
 from sfexit.archive.earlier import Earlier
-from sfexit.archive.journal import Index
+from sfexit.archive.journal_index import Index
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.export.means import Means
