@@ -92,6 +92,7 @@ class Component:
     folder: str = ""  # the folder it lies in; of a folder, the type of folder
     is_folder: bool = False
     listed: bool = True
+    modified: str = "2026-03-01T09:30:00.000Z"
 
     @property
     def file_name(self) -> str:

@@ -214,7 +214,7 @@ class Metadata:
             + _tag("id", "")
             + _tag("lastModifiedById", user)
             + _tag("lastModifiedByName", "Integration User")
-            + _tag("lastModifiedDate", _STAMP)
+            + _tag("lastModifiedDate", c.modified)
             + (_tag("manageableState", c.state) if c.state else "")
             + (_tag("namespacePrefix", c.namespace) if c.namespace else "")
             + _tag("type", kind or c.type)

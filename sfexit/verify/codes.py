@@ -117,6 +117,10 @@ _TABLE = (
          _EXPORT),
     Code("body-left-out", _D, _L, 1, True, "a body of the org is not in the archive", _EXPORT),
     Code("body-differs", _D, _L, 1, True, "a body in the org is not that in the archive", _EXPORT),
+    Code("metadata-left-out", _D, _L, 2, True,
+         "a component of the org's configuration is not in the archive",
+         "export once more into the same home; what the org does not give, copy from Setup by hand "
+         "and waive it"),
     Code("metadata-differs", _D, _L, 2, True,
          "the org's configuration is not that in the archive", _EXPORT),
     Code("org-other", _D, _L, 1, False, "the archive is of another org", "name the right org"),

@@ -47,8 +47,8 @@ class Whole:
 
     @property
     def reconfigured(self) -> tuple[str, ...]:
-        """Components of the org's configuration that are others in the org."""
-        codes = {"metadata-differs"}
+        """Components of the org's configuration that are others in the org, or not here."""
+        codes = {"metadata-differs", "metadata-left-out"}
         return tuple(one.object for one in self.judgement.findings if one.code in codes)
 
     @property

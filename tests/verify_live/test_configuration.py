@@ -13,10 +13,11 @@ import pytest
 from live_rig import Forger, LiveRig, chosen, verdict
 
 from sfexit.errors import DamagedAnswer
+from sfexit.simulated_org.components import Component
 from sfexit.simulated_org.visibility import SimulatedUser
-from sfexit.verify.live import configuration
+from sfexit.verify.live import components, configuration
 from sfexit.verify.live.archived import Bag
-from sfexit.verify.live.retrieve import _Answer
+from sfexit.verify.live.retrieve import Answer
 from sfexit.verify.verdict import Verdict
 
 
@@ -68,7 +69,9 @@ def test_a_healthy_configuration_is_compared_by_sample_or_wholly(rig: LiveRig) -
 
 
 def planned(rig: LiveRig) -> configuration.Plan:
-    return configuration.plan(Bag(rig.bag), sample=0, deep=True, chance=random.Random(1))
+    return configuration.plan(
+        components.known(Bag(rig.bag)), sample=0, deep=True, chance=random.Random(1)
+    )
 
 
 def test_a_class_that_was_altered_and_one_that_is_not_there(rig: LiveRig, forger: Forger) -> None:
@@ -114,8 +117,102 @@ def test_what_changed_and_what_went_since_is_named(rig: LiveRig) -> None:
     told = {f.object: f.found for f in judged.findings if f.code == "metadata-differs"}
     assert told == {
         f"{one.type} {one.full_name}": "another content",
-        f"{other.type} {other.full_name}": "the org does not give it any more",
+        f"{other.type} {other.full_name}": "the org does not name it any more",
     }
+
+
+# ---- what the archive lacks
+
+LATER = "2200-01-01T00:00:00.000Z"
+
+
+def left_out(rig: LiveRig, **options: object) -> dict[str, str]:
+    judged = rig.judge(**options)
+    found = {
+        f.object: f.detail or f.found for f in judged.findings if f.code == "metadata-left-out"
+    }
+    assert judged.verdict is (Verdict.NOT_SAFE if found else Verdict.SAFE), judged.findings
+    return found
+
+
+def a_class(rig: LiveRig) -> Component:
+    return next(c for c in rig.org.metadata.components if c.type == "ApexClass" and not c.namespace)
+
+
+def test_a_component_that_could_not_be_retrieved_is_not_safe(fast_folder: Path) -> None:
+    rig = LiveRig(fast_folder / "org", objects=chosen("Account"), rows=40)
+    try:
+        broken, unlisted = a_class(rig).full_name, "Layout"
+        rig.org.metadata.breaking.add(("ApexClass", broken))
+        rig.org.metadata.unlistable.add(unlisted)
+        rig.export()
+        told = left_out(rig, components=0)
+        assert set(told) == {f"ApexClass {broken}", "Layout *"}
+        assert "UNKNOWN_EXCEPTION" in told[f"ApexClass {broken}"]
+        # The org gives them now: another archive has them, and is the repair.
+        rig.org.metadata.breaking.clear()
+        rig.org.metadata.unlistable.clear()
+        layouts = sum(c.type == "Layout" for c in rig.org.metadata.components)
+        [whole] = [f for f in rig.judge().findings if f.object == "Layout *"]
+        assert whole.count == layouts > 1
+        rig.export(refresh=True)
+        assert left_out(rig) == {}
+    finally:
+        rig.close()
+
+
+def test_an_archive_without_any_configuration_is_not_safe(fast_folder: Path) -> None:
+    rig = LiveRig(fast_folder / "org", objects=chosen("Account"), rows=40)
+    try:
+        rig.token = rig.org.sign_in(
+            SimulatedUser("Reader", modify_all_data=False, lacks=("ModifyMetadata",))
+        )
+        rig.export()
+        rig.token = rig.org.access_token
+        judged = rig.judge()
+        assert judged.verdict is Verdict.NOT_SAFE
+        assert "metadata-left-out:* *" in {one.key for one in judged.findings}
+    finally:
+        rig.close()
+
+
+@pytest.mark.parametrize("when", [LATER, "2020-01-01T00:00:00.000Z"])
+def test_a_component_that_no_list_of_the_archive_has(when: str, rig: LiveRig) -> None:
+    one = a_class(rig)
+    files = tuple((name.replace(one.full_name, "Other"), body) for name, body in one.files)
+    new = replace(one, full_name="Other", files=files, modified=when)
+    rig.org.metadata.components.added.append(new)
+    [(name, detail)] = left_out(rig).items()
+    assert name == "ApexClass Other"
+    assert ("new" in detail) == (when == LATER)
+
+
+def test_what_was_changed_since_is_found_though_nothing_was_drawn(rig: LiveRig) -> None:
+    """Profiles and translations too, of which two ZIPs cannot be compared."""
+    members = rig.org.metadata.components
+    touched = {}
+    for kind in ("Profile", "ApexClass", "Flow"):
+        one = next(c for c in members if c.type == kind and not c.namespace)
+        body = one.files[0][1].replace(b"</", b"<new/></", 1) if kind == "Flow" else one.files[0][1]
+        files = ((one.files[0][0], body), *one.files[1:])
+        members._made.remove(one)
+        members.added.append(replace(one, modified=LATER, files=files))
+        touched[kind] = f"{kind} {one.full_name}"
+    judged = rig.judge(components=0)
+    told = {f.object: f.found for f in judged.findings if f.code == "metadata-differs"}
+    # The class was saved again without a change: its files are what the archive has.
+    assert told == {
+        touched["Profile"]: "changed, by the org's word",
+        touched["Flow"]: "another content",
+    }
+
+
+def test_a_list_that_the_org_does_not_give_is_unknown(rig: LiveRig) -> None:
+    rig.org.metadata.unlistable |= {"Report", "Profile"}
+    judged = rig.judge(components=0)
+    assert judged.verdict is Verdict.UNKNOWN
+    told = {one.object for one in judged.findings if one.code == "check-not-made"}
+    assert "Profile" in told and any(one.startswith("Report in ") for one in told)
 
 
 @pytest.mark.parametrize("kind", ["refused", "failed", "spoiled"])
@@ -143,7 +240,7 @@ def test_what_could_not_be_asked_is_unknown_and_never_safe(kind: str, rig: LiveR
      b"<a><result><zipFile>Q!==</zipFile></result></a>", b"<a>" * 20 + b"</a>" * 20],
 )  # fmt: skip
 def test_answers_that_are_none(text: bytes) -> None:
-    told = _Answer(lambda _: None)
+    told = Answer(lambda _: None)
     with pytest.raises(DamagedAnswer):
         told.feed(text)
         told.finish()

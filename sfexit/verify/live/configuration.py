@@ -1,4 +1,6 @@
-"""The org's configuration: components drawn by chance, or all, are retrieved again and compared.
+"""The org's configuration: its lists are asked for anew, and components retrieved again.
+
+Drawn by chance, or all, and whatever the org says was changed since.
 
 In other packages than the export's, in the other layout of a ZIP, by own messages. Files must be
 the same byte for byte, or the same elements in another order: the Metadata API promises none.
@@ -10,7 +12,7 @@ import hashlib
 import random
 import tempfile
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import IO, Any
 from xml.etree import ElementTree
@@ -18,15 +20,15 @@ from xml.etree import ElementTree
 from sfexit.errors import ArchiveProblem, OrgRefused, Transient
 from sfexit.redaction import printable
 from sfexit.verify.finding import Finding, not_made
+from sfexit.verify.live import components
 from sfexit.verify.live.archived import Bag
+from sfexit.verify.live.components import Compared, Held, Known, shown
 from sfexit.verify.live.retrieve import UNPACKAGED, Member, Property, retrieve
 from sfexit.verify.live.wire import Wire
 from sfexit.verify.unpack import BAD_ZIP
 
-CHECK = "configuration"
-INDEX = "data/metadata/index.csv"
+CHECK, INDEX = components.CHECK, components.INDEX
 _PACKAGES = "data/metadata/packages/"
-_THERE = ("retrieved", "hidden")
 #: What a ZIP has of these depends on what else is in it, so two ZIPs rightly differ (Metadata API
 #: Developer Guide, "Profile", "Translations", "CustomObjectTranslation"). Permission sets come
 #: whole since API version 40 ("PermissionSet").
@@ -36,6 +38,8 @@ _LARGEST_FILE = 629_145_600  # unpacked ("Metadata Limits")
 _LARGEST_XML = 16 << 20
 _KEPT_IN_MEMORY = 8 << 20
 _TOLD = 20
+_MOST_CHANGED = 1_000  # retrieved again because the org says that they were changed
+_RIGHT = "give the user Modify Metadata Through Metadata API Functions, then verify again"
 _STEP = 1 << 20
 
 
@@ -52,31 +56,47 @@ class Drawn:
 class Plan:
     """What is to be compared; `population`: components of which that can be said."""
 
+    known: Known = field(default_factory=Known)
     drawn: tuple[Drawn, ...] = ()
     population: int = 0
 
-    @property
-    def parts(self) -> list[list[Drawn]]:
-        """The packages to ask for."""
-        found: list[list[Drawn]] = []
-        size = 0
-        for one in self.drawn:
-            if not found or len(found[-1]) >= _TOGETHER or size + one.bytes > _BYTES_TOGETHER:
-                found.append([])
-                size = 0
-            found[-1].append(one)
-            size += one.bytes
-        return found
+    def parts(self, told: Compared) -> tuple[list[list[Drawn]], list[Member]]:
+        """The packages to ask for: what was drawn and is still named, and what was changed.
+
+        And what was changed of which only the date can be compared: ZIPs that rightly differ, and
+        what is more than `_MOST_CHANGED`.
+        """
+        wanted = {one.member: one for one in self.drawn if one.member not in told.gone}
+        by_date: list[Member] = []
+        for number, member in enumerate(sorted(set(told.changed) - wanted.keys())):
+            one = _comparable(member, self.known.index[member])
+            if one is None or number >= _MOST_CHANGED:
+                by_date.append(member)
+            else:
+                wanted[member] = one
+        return _parts(wanted.values()), by_date
 
     @property
     def calls(self) -> int:
-        """API calls, about: a start, looks at the state, and the ZIP."""
-        return 5 * len(self.parts)
+        """API calls, about: the lists; of each retrieve a start, looks at the state, the ZIP."""
+        return self.known.calls + 5 * len(_parts(self.drawn))
 
     @property
     def bytes(self) -> int:
         """On the wire, about: packed, then written as base64."""
-        return sum(one.bytes // 3 + 600 for one in self.drawn)
+        return self.known.bytes + sum(one.bytes // 3 + 600 for one in self.drawn)
+
+
+def _parts(wanted: Iterable[Drawn]) -> list[list[Drawn]]:
+    found: list[list[Drawn]] = []
+    size = 0
+    for one in wanted:
+        if not found or len(found[-1]) >= _TOGETHER or size + one.bytes > _BYTES_TOGETHER:
+            found.append([])
+            size = 0
+        found[-1].append(one)
+        size += one.bytes
+    return found
 
 
 @dataclass(frozen=True)
@@ -86,6 +106,7 @@ class Configuration:
     population: int = 0
     compared: int = 0
     files: int = 0
+    listed: int = 0
     findings: tuple[Finding, ...] = ()
 
     @property
@@ -93,41 +114,52 @@ class Configuration:
         if not self.population:
             return "the archive has none"
         return (
-            f"{self.compared:,} of {self.population:,} components retrieved again, "
-            f"{self.files:,} files"
+            f"{self.listed:,} components by name and date; {self.compared:,} of "
+            f"{self.population:,} retrieved again, {self.files:,} files"
         )
 
 
-def plan(bag: Bag, *, sample: int, deep: bool, chance: random.Random) -> Plan:
-    """Draw components, each as likely; `deep`: all. Raises ArchiveProblem."""
-    if not bag.has(INDEX):
-        return Plan()
-    rows = bag.rows_of_file(INDEX, packed=False)
-    at = {name: place for place, name in enumerate(next(rows, []))}
+def plan(known: Known, *, sample: int, deep: bool, chance: random.Random) -> Plan:
+    """Draw components, each as likely; `deep`: all."""
     drawn: list[Drawn] = []
     population = 0
-    for row in rows:
-        try:
-            kind, name = row[at["type"]], row[at["full_name"]]
-            packages = tuple(row[at["packages"]].split())
-            outcome, size = row[at["outcome"]], row[at["bytes"]]
-        except (KeyError, IndexError):
-            raise ArchiveProblem(f"{INDEX} has other columns: verify the archive offline") from None
-        if outcome not in _THERE or kind in _DEPENDENT or "*" in (kind, name) or not packages:
+    for member, held in known.index.items():
+        one = _comparable(member, held)
+        if one is None:
             continue
         population += 1
-        one = Drawn((kind, name), packages, int(size) if size.isdecimal() else 0)
         if deep or len(drawn) < sample:
             drawn.append(one)
         elif (place := chance.randrange(population)) < sample:
             drawn[place] = one
-    return Plan(tuple(drawn), population)
+    return Plan(known, tuple(drawn), population)
+
+
+def _comparable(member: Member, held: Held) -> Drawn | None:
+    kind, name = member
+    if held.outcome not in components.THERE or kind in _DEPENDENT or components.ALL in (kind, name):
+        return None
+    return Drawn(member, held.packages, held.bytes) if held.packages else None
 
 
 def compare(wire: Wire, bag: Bag, planned: Plan, started: str) -> Configuration:
-    """Retrieve what was planned and compare it. `started`: when the export began, by the ledger."""
+    """Compare the org's lists with the archive's; retrieve and compare what was planned, and what
+    the org says was changed. `started`: when the export began, by the ledger."""
     tally = _Tally(bag, started)
-    for part in planned.parts:
+    try:
+        told = components.compare(planned.known, components.named(wire), started)
+    except OrgRefused as refused:
+        told = components.Compared()
+        why = f"the org does not list its components ({refused.message})"
+        tally.findings.append(not_made(CHECK, why, remedy=_RIGHT))
+    tally.findings += told.findings
+    tally.listed = told.listed
+    for member in sorted(told.gone):
+        tally.differs(member, "", "the org does not name it any more", "")
+    parts, by_date = planned.parts(told)
+    for member in by_date:
+        tally.differs(member, "", "changed, by the org's word", told.changed[member])
+    for part in parts:
         with tempfile.SpooledTemporaryFile(_KEPT_IN_MEMORY) as store:
             try:
                 found = retrieve(wire, [one.member for one in part], store)
@@ -138,7 +170,7 @@ def compare(wire: Wire, bag: Bag, planned: Plan, started: str) -> Configuration:
             except BAD_ZIP as error:
                 why = f"the ZIP that the org gave is damaged ({type(error).__name__})"
                 tally.findings.append(not_made(CHECK, why))
-    return tally.result(planned.population)
+    return tally.result(planned)
 
 
 @dataclass
@@ -147,17 +179,20 @@ class _Tally:
     started: str
     compared: int = 0
     files: int = 0
+    listed: int = 0
     wrong: int = 0
     findings: list[Finding] = field(default_factory=list)
     _open: tuple[str, zipfile.ZipFile] | None = None
 
-    def result(self, population: int) -> Configuration:
+    def result(self, planned: Plan) -> Configuration:
         if self.wrong > _TOLD:
             expected = f"{self.wrong:,} in all; the first {_TOLD} stand by name"
             self.findings.append(
                 Finding("metadata-differs", CHECK, count=self.wrong - _TOLD, expected=expected)
             )
-        return Configuration(population, self.compared, self.files, tuple(self.findings))
+        return Configuration(
+            planned.population, self.compared, self.files, self.listed, tuple(self.findings)
+        )
 
     def compare(
         self, part: Sequence[Drawn], found: dict[Member, Property], store: IO[bytes]
@@ -168,7 +203,7 @@ class _Tally:
             for one in sorted(part, key=lambda one: one.packages[0]):
                 told = found.get(one.member)
                 if told is None:
-                    self.differs(one, "", "the org does not give it any more", "")
+                    self.differs(one.member, "", "the org does not give it any more", "")
                     continue
                 self.compared += 1
                 self.component(one, told, theirs, named)
@@ -185,13 +220,15 @@ class _Tally:
             self.files += len(wanted)
             for name in sorted(wanted | present):
                 if name not in present:
-                    self.differs(one, name, "no such file", told.modified)
+                    self.differs(one.member, name, "no such file", told.modified)
                 elif name not in wanted:
-                    self.differs(one, name, "a file that the org does not have", told.modified)
+                    self.differs(
+                        one.member, name, "a file that the org does not have", told.modified
+                    )
                 elif not _same(theirs, named[name], mine, here[name]):
-                    self.differs(one, name, "another content", told.modified)
+                    self.differs(one.member, name, "another content", told.modified)
         except (ArchiveProblem, OSError) as problem:
-            self.findings.append(not_made(CHECK, str(problem), object=_shown(one)))
+            self.findings.append(not_made(CHECK, str(problem), object=shown(one.member)))
 
     def mine(self, one: Drawn, file: str) -> tuple[zipfile.ZipFile, dict[str, zipfile.ZipInfo]]:
         """The ZIP of the archive that holds this component, and the names in it."""
@@ -213,7 +250,7 @@ class _Tally:
         assert self._open is not None
         return self._open[1], {}
 
-    def differs(self, one: Drawn, name: str, found: str, modified: str) -> None:
+    def differs(self, member: Member, name: str, found: str, modified: str) -> None:
         self.wrong += 1
         if self.wrong > _TOLD:
             return
@@ -221,15 +258,11 @@ class _Tally:
         detail = f"changed since the export ({printable(modified, 30)})" if since else ""
         self.findings.append(
             Finding(
-                "metadata-differs", CHECK, object=_shown(one), path=printable(name, 200),
+                "metadata-differs", CHECK, object=shown(member), path=printable(name, 200),
                 expected="what the org gives now", found=found, detail=detail,
-                witness="retrieved again by the Metadata API",
+                witness="the Metadata API, asked again",
             )
         )  # fmt: skip
-
-
-def _shown(one: Drawn) -> str:
-    return printable(" ".join(one.member), 160)
 
 
 def _names(packed: zipfile.ZipFile, below: str) -> dict[str, zipfile.ZipInfo]:

@@ -69,13 +69,13 @@ def _once(wire: Wire, members: Sequence[Member], store: IO[bytes]) -> dict[Membe
             "version": version,
         },
     }
-    started = _ask(wire, Call("retrieve", {"retrieveRequest": asked}))
+    started = ask(wire, Call("retrieve", {"retrieveRequest": asked}))
     ident = started.values.get("id", "")
     if not (ident.isascii() and ident.isalnum() and len(ident) in (15, 18)):
         raise DamagedAnswer("The org took a retrieve but did not name it.")
     wait, since = _FIRST_WAIT, wire.clock()
     while True:
-        told = _ask(wire, _status(ident, whole=False))
+        told = ask(wire, _status(ident, whole=False))
         if told.values.get("done") == "true":
             break
         if wire.clock() - since > _STUCK_AFTER:
@@ -85,12 +85,12 @@ def _once(wire: Wire, members: Sequence[Member], store: IO[bytes]) -> dict[Membe
     if told.values.get("status") != "Succeeded":
         code = printable(told.values.get("errorStatusCode", "") or "RETRIEVE_FAILED", 60)
         raise OrgRefused(200, code, printable(told.values.get("errorMessage", ""), 200))
-    told = _ask(wire, _status(ident, whole=True), store)
+    told = ask(wire, _status(ident, whole=True), store)
     return {
         (one.get("type", ""), one.get("fullName", "")): Property(
             one.get("fileName", "").removeprefix(UNPACKAGED), one.get("lastModifiedDate", "")
         )
-        for one in told.properties
+        for one in told.records
     }
 
 
@@ -98,12 +98,19 @@ def _status(ident: str, *, whole: bool) -> Call:
     return Call("checkRetrieveStatus", {"asyncProcessId": ident, "includeZip": whole})
 
 
-def _ask(wire: Wire, call: Call, store: IO[bytes] | None = None) -> _Answer:
-    def read(answer: RawAnswer) -> _Answer:
+def ask(
+    wire: Wire, call: Call, store: IO[bytes] | None = None, *, record: str = "fileProperties"
+) -> Answer:
+    """Make a call, and read its answer: the ZIP into `store`, elements named `record` as records.
+
+    Raises OrgRefused, Transient, DamagedAnswer.
+    """
+
+    def read(answer: RawAnswer) -> Answer:
         if store is not None:
             store.seek(0)
             store.truncate()
-        told = _Answer(store.write if store is not None else None)
+        told = Answer(store.write if store is not None else None, record)
         for piece in answer.unpacked(_LIMIT_BYTES):
             told.feed(piece)
         told.finish()
@@ -113,12 +120,13 @@ def _ask(wire: Wire, call: Call, store: IO[bytes] | None = None) -> _Answer:
 
 
 @dataclass
-class _Answer:
-    """The result in an answer, read piece by piece: its own values, and its file properties."""
+class Answer:
+    """The result in an answer, read piece by piece: its own values, and the records in it."""
 
     write: Callable[[bytes], Any] | None
+    record: str = "fileProperties"
     values: dict[str, str] = field(default_factory=dict)
-    properties: list[dict[str, str]] = field(default_factory=list)
+    records: list[dict[str, str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._path: list[str] = []
@@ -151,16 +159,15 @@ class _Answer:
         self._text, self._size = [], 0
         if len(self._path) > _DEEPEST:
             raise ValueError("nested too deeply")
-        if self._path[-1] == "fileProperties":
-            self.properties.append({})
+        if self._path[-1] == self.record:
+            self.records.append({})
 
     def _characters(self, text: str) -> None:
-        if self._path[-1] == "zipFile":
+        if self.write is not None and self._path[-1] == "zipFile":
             data = self._left + b"".join(text.encode("ascii").split())
             whole = len(data) // 4 * 4
             self._left = data[whole:]
-            if self.write is not None:
-                self.write(base64.b64decode(data[:whole], validate=True))
+            self.write(base64.b64decode(data[:whole], validate=True))
             return
         self._size += len(text)
         if self._size > _LONGEST_TEXT:
@@ -170,8 +177,8 @@ class _Answer:
     def _end(self, _: str) -> None:
         name = self._path.pop()
         above = self._path[-1] if self._path else ""
-        if above == "result":
+        if above == self.record:
+            self.records[-1][name] = "".join(self._text)
+        elif above == "result":
             self.values[name] = "".join(self._text)
-        elif above == "fileProperties":
-            self.properties[-1][name] = "".join(self._text)
         self._text, self._size = [], 0

@@ -25,6 +25,7 @@ from sfexit.salesforce.client import Client
 from sfexit.verify.finding import Finding, not_made
 from sfexit.verify.live import (
     asking,
+    components,
     configuration,
     coverage,
     files,
@@ -188,10 +189,13 @@ class _Run:
         return found
 
     def _metadata_here(self) -> bool:
-        return any(path.startswith("data/metadata/") for path in self._bag.digests)
+        return any(
+            path.startswith("data/metadata/") and path.endswith(".zip")
+            for path in self._bag.digests
+        )
 
     def _expected(
-        self, todo: Sequence[Archived], named: int, planned: configuration.Plan
+        self, todo: Sequence[Archived], named: int, planned: configuration.Plan | None
     ) -> asking.Cost:
         """What all of it will take, about."""
         try:
@@ -201,7 +205,8 @@ class _Run:
         except ArchiveProblem:
             again, size = 0, 0  # comparing them will say so
         told = asking.cost(todo, named=named, sample=self._options.sample, bodies=again)
-        return told.with_more(planned.calls, planned.bytes + size)
+        calls, lists = (planned.calls, planned.bytes) if planned is not None else (0, 0)
+        return told.with_more(calls, lists + size)
 
     def _tell_cost(self, expected: asking.Cost, todo: Sequence[Archived]) -> None:
         total = sum(one.rows for one in todo)
@@ -329,22 +334,27 @@ class _Run:
         self._note(files.CHECK, [f for one in found for f in one.findings], told)
         return found
 
-    def _configuration_plan(self) -> configuration.Plan:
-        """Which components are to be retrieved again."""
+    def _configuration_plan(self) -> configuration.Plan | None:
+        """Which components are to be retrieved again; None: the archive's index is no index."""
         try:
             return configuration.plan(
-                self._bag, sample=self._options.components, deep=self._options.deep,
+                components.known(self._bag),
+                sample=self._options.components,
+                deep=self._options.deep,
                 chance=random.Random(),
-            )  # fmt: skip
+            )
         except ArchiveProblem as problem:
             found = Finding("evidence-wrong", configuration.CHECK, path=configuration.INDEX,
                             found=problem.message)  # fmt: skip
             self._findings.append(found)
-            return configuration.Plan()
+            return None
 
     def _configuration(
-        self, planned: configuration.Plan, ledger: Mapping[str, Archived]
+        self, planned: configuration.Plan | None, ledger: Mapping[str, Archived]
     ) -> configuration.Configuration:
+        if planned is None:
+            self._note(configuration.CHECK, (), "the archive's index is none")
+            return configuration.Configuration()
         self._progress.phase("Comparing the configuration")
         started = min((one.started for one in ledger.values() if one.started), default="")
         found = configuration.compare(self._wire, self._bag, planned, started)
