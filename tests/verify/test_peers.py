@@ -153,6 +153,14 @@ def test_columns_shifted_by_a_stray_quote(made: Made) -> None:
     assert "text-broken" in noticed(made)
 
 
+def test_a_broken_row_is_named_by_its_number(made: Made) -> None:
+    d.edit_rows("Contact", lambda rows: rows[7].append("one too many"))(made.bag)
+    d.reseal(made.bag, made.key)
+    told = verify_offline(made.home, Options(level=Level.DEEP, workers=1)).judgement
+    [broken] = [one for one in told.findings if one.code == "text-broken"]
+    assert broken.path == d.relative(made.bag, d.page(made.bag)) and "row 7 " in broken.found
+
+
 def test_a_value_with_a_line_break_became_two_rows(made: Made) -> None:
     bytes_of(made, lambda text: text.replace(b'","', b'"\n"', 3), evidence=True)
     assert {"text-broken", "header-wrong"} & noticed(made)

@@ -27,10 +27,16 @@ DIRTY = {
     "line breaks": "first\nsecond\rthird\r\nfourth",
     "zeros": "01234",
     "no value": "NA",
+    "no value either": "N/A",
+    "none": "None",
+    "null": "null",
     "nul": "before\0after",
     "back slash": "C:\\new\\table",
     "quotes": 'he said "no", twice',
     "large": "001234567890123456789",
+    # One character more than a cell of a spreadsheet holds (Microsoft, "Excel specifications and
+    # limits": 32,767 characters, 1,048,576 rows).
+    "long": "Grüße " + "x" * 32_762,
 }
 
 
@@ -89,6 +95,12 @@ def one_of_each_moment(rows: list[Row]) -> list[Row]:
     return list({row["CreatedDate"]: row for row in rows}.values())
 
 
+def first_half(rows: list[Row]) -> set[str]:
+    """The parents that stood in the part of an IN list that was sent."""
+    parents = sorted({row["ContentDocumentId"] for row in rows})
+    return set(parents[: len(parents) // 2])
+
+
 ROWS: dict[str, tuple[str, Keep, str]] = {
     "only_the_first_result_page_came": ("Thing__c", lambda rows: rows[:60], "row-missing:Thing__c"),
     "a_ceiling_of_200_rows": ("Thing__c", lambda rows: rows[:200], "row-missing:Thing__c"),
@@ -120,6 +132,15 @@ ROWS: dict[str, tuple[str, Keep, str]] = {
     ),
     "rows_of_one_time_stamp_partly_missing": (
         "Thing__c", one_of_each_moment, "row-missing:Thing__c",
+    ),
+    "rows_beyond_the_last_one_of_a_spreadsheet": (
+        # 1,048,576 of them would do; what counts is that the end is missing, in any object.
+        "Thing__c", lambda rows: rows[:256], "row-missing:Thing__c",
+    ),
+    "children_of_parents_behind_the_end_of_a_list_that_was_cut": (
+        "ContentDocumentLink",
+        lambda rows: [row for row in rows if row["ContentDocumentId"] in first_half(rows)],
+        "row-missing:ContentDocumentLink",
     ),
     "more_there_than_expected": (
         "Account",
@@ -200,6 +221,10 @@ VALUES: dict[str, tuple[str, Callable[[str], str]]] = {
     "a_text_becomes_a_number": ("zeros", lambda text: f"{float(text)}"),
     "a_long_number_becomes_a_power": ("large", lambda text: f"{float(text):.1e}"),
     "NA_becomes_null": ("no value", lambda _: ""),
+    "N/A_becomes_null": ("no value either", lambda _: ""),
+    "None_becomes_null": ("none", lambda _: ""),
+    "the_word_null_becomes_null": ("null", lambda _: ""),
+    "a_cell_cut_where_a_spreadsheet_ends": ("long", lambda text: text[:32_767]),
     "nul_is_dropped": ("nul", lambda text: text.replace("\0", "")),
     "back_slashes_doubled": ("back slash", lambda text: text.replace("\\", "\\\\")),
     "back_slashes_read_as_escapes": ("back slash", lambda text: text.replace("\\n", "\n")),
@@ -225,6 +250,13 @@ def test_values(what: str, rig: LiveRig, forger: Forger) -> None:
     assert judged.verdict is Verdict.NOT_SAFE
     found = [one for one in judged.findings if one.record_id == touched[0]]
     assert found and all("Text__c" in (one.field, *one.detail.split()) for one in found), found
+
+
+def test_a_cut_cell_is_among_the_few_that_are_looked_for(rig: LiveRig, forger: Forger) -> None:
+    """The longest text of an object is read again, though no row is drawn."""
+    forger.rows("Thing__c", lambda rows: [{**row, "Text__c": row["Text__c"][:32_767]}
+                                          for row in rows])  # fmt: skip
+    noticed(rig, forger, "value-differs:Thing__c", sample=0)
 
 
 def test_columns_shifted_by_one(rig: LiveRig, forger: Forger) -> None:
@@ -279,18 +311,40 @@ def test_what_the_exporter_could_not_see_is_missed_by_one_who_can(
         rig.close()
 
 
+def test_values_of_a_field_that_nobody_reads_any_more_do_not_linger(fast_folder: Path) -> None:
+    """A refresh by a user who lost a field must not pass its old values for today's."""
+    rig = LiveRig(fast_folder / "org", objects=[*chosen("Account"), custom("Thing__c", "a01")])
+    try:
+        rig.export()
+        rig.token = rig.org.sign_in(
+            SimulatedUser("E", view_all_fields=False, hidden_fields={"Thing__c": ("Price__c",)})
+        )
+        rig.org.give_values("Thing__c", [3], {"Price__c": "77.77"})
+        rig.export(refresh=True)
+        rig.token = rig.org.access_token
+        judged = rig.judge(sample=0)
+        assert judged.verdict is Verdict.NOT_SAFE
+        assert "field-left-out:Thing__c::Price__c" in keys(judged)
+    finally:
+        rig.close()
+
+
 @pytest.mark.parametrize(
     ("permission", "user"),
     [
         ("Query All Files", SimulatedUser("V", query_all_files=False)),
         ("View Setup and Configuration", SimulatedUser("V", view_setup=False)),
+        ("View Encrypted Data", SimulatedUser("V", view_encrypted=False)),
+        ("Query Non Vetoed Files", SimulatedUser("V", holds=("QueryNonVetoedFiles",))),
     ],
 )
 def test_a_permission_that_administrators_lack_is_named(
     permission: str, user: SimulatedUser, fast_folder: Path
 ) -> None:
     rig = LiveRig(
-        fast_folder / "org", objects=chosen("Account", "ContentDocument", "ContentVersion"), rows=90
+        fast_folder / "org",
+        objects=chosen("Account", "Contact", "ContentDocument", "ContentVersion"),
+        rows=90,
     )
     try:
         rig.export()

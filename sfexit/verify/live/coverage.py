@@ -223,6 +223,10 @@ NEEDED: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ),
     ("PermissionsViewEncryptedData", "View Encrypted Data", ()),
 )
+#: Whoever holds this is given public files alone, without a word (Object Reference,
+#: ContentDocument; Salesforce Help 004517924).
+HARMFUL = ("PermissionsQueryNonVetoedFiles", "Query Non Vetoed Files",
+           ("ContentDocument", "ContentVersion"))  # fmt: skip
 
 
 def eyes(
@@ -250,6 +254,14 @@ def eyes(
         else:
             why = unread or "the org does not say whether the user holds it"
             found.append(not_made(SIGHT, f"{label}: {why}", object=label, remedy=remedy))
+    column, label, where = HARMFUL
+    if held.get(column) is True and names.intersection(where):
+        remedy = f"take {label} away from the user, then verify again"
+        found.append(
+            Finding("blind-spot", SIGHT, object=label, expected="not held by this user",
+                    found="held: only public files are shown", witness="UserPermissionAccess",
+                    remedy=remedy)
+        )  # fmt: skip
     return tuple(found)
 
 

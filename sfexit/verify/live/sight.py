@@ -23,7 +23,7 @@ def look(
     )
     held: dict[str, Any] = {}
     unread = ""
-    columns = [column for column, _, _ in coverage.NEEDED]
+    columns = [column for column, _, _ in (*coverage.NEEDED, coverage.HARMFUL)]
 
     def question(*names: str) -> str:
         soql = f"SELECT {','.join(names)} FROM UserPermissionAccess"  # noqa: S608
