@@ -77,15 +77,16 @@ def closer_look(
     describe: Callable[[str], Description],
     progress: Progress,
 ) -> Sight:
-    """`sight` with the fields of objects that proved to have rows although they seemed empty, and
-    with what was changed in the org since it was read.
+    """`sight` with the fields of objects that proved to have rows although they seemed empty, with
+    what was changed in the org since it was read, and with what the user may not see any more.
 
     `describe` gives the describe that an object was read by, so nothing is asked for twice.
     """
     lines = list(lines)
     full = sorted((line for line in lines if line.has_rows), key=lambda line: -(line.rows or 0))
     sight = _fields_of_the_rest(client, sight, full, describe, progress)
-    return _changes(client, sight, lines, full, describe, progress)
+    sight = _changes(client, sight, lines, full, describe, progress)
+    return _rights(client, sight, lines, progress)
 
 
 def _fields_of_the_rest(
@@ -139,6 +140,21 @@ def _changes(
         progress.note(f"whether the org was changed meanwhile was not checked: {_why(fault)}")
         return sight
     return sight if seen == sight else seen
+
+
+def _rights(client: Client, sight: Sight, lines: Sequence[LedgerLine], progress: Progress) -> Sight:
+    try:
+        return preflight.rights_again(
+            client,
+            sight,
+            [line.object for line in lines],
+            {line.object: line.rows or 0 for line in lines},
+        )
+    except _STOPS_THE_RUN:
+        raise
+    except Exception as fault:
+        progress.note(f"whether permissions were taken away was not checked: {_why(fault)}")
+        return sight
 
 
 def ledger(

@@ -14,6 +14,7 @@ from sfexit.preflight.looking import (
 )
 from sfexit.preflight.permission_set import package_xml, permission_set_xml
 from sfexit.preflight.questions import Questions
+from sfexit.preflight.rights import rights_again
 from sfexit.preflight.sight import BlindSpot, HiddenObject, Permission, Sight, refusals_for_strict
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "package_xml",
     "permission_set_xml",
     "refusals_for_strict",
+    "rights_again",
     "with_objects",
 ]

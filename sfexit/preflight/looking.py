@@ -81,7 +81,7 @@ def look(
     entries = [entry for entry in entries if API_NAME.fullmatch(entry.name)]
     names = {entry.name for entry in entries}
     user_id = _user_id(client)
-    described = _describe_catalogues(asking, names)
+    described = describe_catalogues(asking, names)
     held, known = permissions(asking, user_id, described)
     states = {one.api_name: one.state for one in held}
     # Without any count every object is compared: no count must not look like no rows.
@@ -139,7 +139,7 @@ def look_closer(
     wanted = [name for name in dict.fromkeys(names) if name not in sight.fields_checked]
     if not wanted:
         return sight
-    described = _describe_catalogues(asking, {"FieldDefinition"})
+    described = describe_catalogues(asking, {"FieldDefinition"})
     found = _Findings()
     states = {one.api_name: one.state for one in sight.permissions}
     _look_at_fields(asking, wanted, described, states, found)
@@ -226,7 +226,8 @@ def _user_id(client: Client) -> str:
         return ""
 
 
-def _describe_catalogues(asking: Questions, names: set[str]) -> Mapping[str, Description]:
+def describe_catalogues(asking: Questions, names: set[str]) -> Mapping[str, Description]:
+    """The describes of catalogues whose columns differ between orgs; one call."""
     asking.learn([name for name in DESCRIBED if name in names])
     return asking.descriptions
 

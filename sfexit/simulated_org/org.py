@@ -230,6 +230,13 @@ class SimulatedOrg:
             write_permissions(self)
             return token
 
+    def change_user(self, token: str, user: SimulatedUser) -> None:
+        """Give and take permissions in the middle of a session."""
+        with self.lock:
+            self._users[token] = user
+            self._views[user.name] = View(self, user)
+            write_permissions(self)
+
     @property
     def users(self) -> list[SimulatedUser]:
         """Everybody who ever signed in, the default user first."""

@@ -166,6 +166,41 @@ def test_rows_hidden_by_sharing_make_their_objects_incomplete(crm: Rig) -> None:
     assert "View All Data" in text.partition("Org  ")[0]
 
 
+@pytest.mark.parametrize("calls", [9, 20, 33])
+def test_a_permission_removed_in_mid_run_hides_rows_and_is_named(crm: Rig, calls: int) -> None:
+    """The queries that follow succeed and give fewer rows; no count of the org would tell."""
+    user = SimulatedUser("Export", 3)
+    token = crm.environment["SFEXIT_ACCESS_TOKEN"] = crm.org.sign_in(user)
+
+    def take_away() -> None:
+        less = replace(user, view_all_data=False, modify_all_data=False,
+                       own_rows_only=("Account", "Contact", "Opportunity"))  # fmt: skip
+        crm.org.change_user(token, less)
+
+    crm.org.after_calls(calls, take_away)
+    result = crm.run()
+    bag = bag_of(result)
+    lines = ledger_of(bag)
+    for name in ("Account", "Contact", "Opportunity"):
+        assert lines[name].incomplete and "View All Data" in lines[name].remedy
+    sight = sight_of(bag)
+    assert sight.state("ViewAllData") == "missing" and not sight.clear
+    assert all("when this export began" in one.evidence for one in sight.blind_spots) or calls == 9
+    assert "\n".join(report.summary(result)).startswith("INCOMPLETE")
+
+
+def test_a_second_look_that_fails_changes_nothing(
+    crm: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> Sight:
+        raise ValueError("an odd answer")
+
+    monkeypatch.setattr("sfexit.preflight.rights_again", broken)
+    result = crm.run()
+    assert result.bag is not None and not result.incomplete
+    assert crm.notes.said("whether permissions were taken away was not checked")
+
+
 def test_what_is_by_design_no_data_stays_so_when_it_is_hidden(crm: Rig) -> None:
     sign_in(crm, SimulatedUser("Nearly", hidden_objects=("AccountChangeEvent",)))
     result = crm.run(strict=True)
