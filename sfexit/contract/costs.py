@@ -154,12 +154,19 @@ def costs(contract: Contract, today: date) -> Costs | None:
 
 
 def _renewal(contract: Contract) -> tuple[date, date]:
-    """First and last day of the next term: the shorter of this term and a year, unless told."""
+    """First and last day of the next term: the shorter of this term and a year, unless told.
+
+    A term of whole months is followed by as many months, also where a leap day makes them longer.
+    """
     start = contract.end + DAY
-    if contract.renewal_term_months is not None:
-        return start, months_after(start, contract.renewal_term_months) - DAY
-    year = months_after(start, 12) - DAY
-    return start, min(year, contract.end + DAY * contract.term_days)
+    months = contract.renewal_term_months
+    if months is None:
+        this = months_between(contract.start, contract.end)
+        months = int(this) if this == int(this) else None
+        if months is None or months > 12:
+            year = months_after(start, 12) - DAY
+            return start, min(year, contract.end + DAY * contract.term_days)
+    return start, months_after(start, months) - DAY
 
 
 def _over(line: Line, quantity: int, price: Decimal, start: date, end: date) -> Decimal:

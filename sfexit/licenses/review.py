@@ -161,7 +161,8 @@ def _of_user(one: Person, facts: Facts) -> Iterator[Advice]:
         yield _about(one, "LIC02", "frozen users are billed like others", one.license)
     monthly = Decimal(sum(one.logins.values()) * 30) / facts.window_days
     if one.license in _MEMBERS and 0 < monthly < SELDOM:
-        evidence = f"{sum(one.logins.values()):,} sign-ins in {facts.window_days} days"
+        count = sum(one.logins.values())
+        evidence = f"{count:,} sign-in{'s' * (count != 1)} in {facts.window_days} days"
         yield _about(one, "LIC10", evidence, one.license, f"{one.license} Login")
     if one.license != FULL:
         return

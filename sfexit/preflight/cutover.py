@@ -6,6 +6,7 @@ the administrator answers for each point.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -96,7 +97,7 @@ def look(questions: Questions) -> tuple[Seen, ...]:
         if reply.ok:
             evidence += _signs(label, reply, fields)
         else:
-            unknown.append(f"{label}: {_object(question)} could not be read ({reply.refusal})")
+            unknown.append(f"{label}: {_object(question)} could not be read ({_why(reply)})")
     return tuple(Seen(key, tuple(seen), tuple(not_read))
                  for key, (seen, not_read) in found.items())  # fmt: skip
 
@@ -110,11 +111,21 @@ def _signs(label: str, reply: Reply, fields: Iterable[str]) -> list[str]:
         key = " ".join(value for name, value in values.items() if name not in dated and value)
         when = next((values[name] for name in values if name in dated and values[name]), "")
         if key or when:
-            lines.setdefault(key, f"{label}: {key}{', last ' + when if when else ''}".strip())
+            told = ", ".join(filter(None, (key, f"last {when[:10]}" if when else "")))
+            lines.setdefault(key, f"{label}: {told}")
     shown = list(lines.values())[:_SHOWN]
     if len(lines) > _SHOWN:
         shown.append(f"and {len(lines) - _SHOWN:,} more of the kind {label}")
     return [printable(one, 200) for one in shown]
+
+
+def _why(reply: Reply) -> str:
+    """The refusal's code and first sentence, without the query that the org shows again."""
+    words = " ".join(reply.reason.split())
+    first = re.match(r"(?:.*ERROR at Row:\d+:Column:\d+ )?(.*?[^.](?=\. |\.?$)|)", words)
+    if not reply.code or first is None or not first[1]:
+        return reply.refusal
+    return printable(f"{reply.code}: {first[1]}", 200)
 
 
 def _text(value: object) -> str:

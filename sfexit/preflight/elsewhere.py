@@ -197,7 +197,10 @@ def _sign(
         fitting = [name for name in names if re.search(place.objects, name)]
         if fitting:
             some = ", ".join(printable(name, 60) for name in fitting[:3])
-            seen.append(f"{len(fitting):,} objects: {some}{' …' if len(fitting) > 3 else ''}")
+            seen.append(
+                f"{len(fitting):,} object{'s' * (len(fitting) != 1)}: {some}"
+                f"{' …' if len(fitting) > 3 else ''}"
+            )
     for name in place.limits:
         used = _used(limits, name)
         if used:

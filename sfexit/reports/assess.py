@@ -290,7 +290,7 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
         f"{_days(days) if days else 'within a day'}"
         for name, days in cost.bounds.items()
     )
-    yield "Time", f"{about_rows} {_days(cost.days)}, decided by {cost.bottleneck}. {limits}"
+    yield "Time", f"{about_rows} {_days(cost.days)}, decided by {cost.bottleneck} ({limits})"
     row = cost.quota_row
     if row is not None:
         own = (
@@ -341,7 +341,7 @@ def page(told: Assessment) -> str:
     parts = [
         f"<h1>{html.text('Assessment of ' + name)}</h1>",
         f'<p class="small">{html.text(taken)}</p>',
-        f'<p class="{"alarm" if found else "calm"}">{html.text(headline(told))}</p>',
+        f'<p class="{"alarm" if found else "calm"}">{html.prose(headline(told))}</p>',
     ]
     if found:
         parts += [
@@ -390,7 +390,8 @@ def page(told: Assessment) -> str:
             ("Object", "Label", "Outcome", "By", "Rows", "Rows are", "Bytes a row", "CSV bytes"),
             [
                 (o.name, o.label, _WORDS.get(o.outcome, o.outcome), o.route,
-                 o.rows if o.rows is not None else "", o.rows_are, o.row_bytes, o.csv_bytes)
+                 *((o.rows, o.rows_are, o.row_bytes, o.csv_bytes) if o.rows is not None
+                   else ("", o.rows_are, o.row_bytes or "", o.csv_bytes or "")))
                 for o in sorted(cost.objects, key=lambda o: (-o.csv_bytes, o.outcome, o.name))
             ],
         ),
@@ -415,7 +416,8 @@ def _wrapped(text: str, width: int, indent: int) -> list[str]:
 
 def _days(days: float) -> str:
     if days * 24 < 1:
-        return f"{max(math.ceil(days * 1440), 1):,} minutes"
+        minutes = max(math.ceil(days * 1440), 1)
+        return f"{minutes:,} minute{'s' * (minutes != 1)}"
     if days < 2:
         return f"{days * 24:,.1f} hours"
     return f"{days:,.1f} days"

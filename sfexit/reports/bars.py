@@ -56,6 +56,7 @@ def _drawing(lines: Sequence[str], title: str) -> str:
         return "<p>Nothing to show.</p>"
     height = len(lines) * _STEP + 8
     return (
-        f'<svg viewBox="0 0 {_WIDTH} {height}" width="100%" role="img" font-size="12" '
-        f'fill="currentColor"><title>{html.text(title)}</title>{"".join(lines)}</svg>'
+        f'<div class="wide"><svg viewBox="0 0 {_WIDTH} {height}" width="100%" role="img" '
+        f'font-size="12" fill="currentColor"><title>{html.text(title)}</title>'
+        f"{''.join(lines)}</svg></div>"
     )

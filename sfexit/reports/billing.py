@@ -195,7 +195,7 @@ def page(told: Review) -> str:
     body = [
         "<h1>Bills against the contract</h1>",
         f'<p class="small">As of {told.today}.</p>',
-        f'<p class="{kind}">{html.text(headline(told))}</p>',
+        f'<p class="{kind}">{html.prose(headline(told))}</p>',
     ]
     if told.findings:
         body += [

@@ -96,7 +96,7 @@ def gate_lines(gates: Iterable[Gate], today: date) -> Iterator[str]:
 def gate_table(gates: Iterable[Gate]) -> str:
     """Gates as a table of a page."""
     return html.table(
-        ("Gate", "State", "Evidence", "Next", "By", ""),
+        ("Gate", "State", "Evidence", "Next", "By", "Left"),
         [
             (
                 one.title,
@@ -224,9 +224,9 @@ def guide(facts: Facts, told: Situation, gates: Sequence[Gate], override: str) -
             f"{html.text(override)}</p>"
         )
     else:
-        body.append(f'<p class="calm">{html.text(_proof(told))}</p>')
+        body.append(f'<p class="calm">{html.prose(_proof(told))}</p>')
     body += [
-        f"<p>{html.text(deadline_line(told))}</p>",
+        f"<p>{html.prose(deadline_line(told))}</p>",
         "<h2>Checklist</h2>",
         html.items(checklist(facts), ordered=True),
         "<h2>Click path</h2>",

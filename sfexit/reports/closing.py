@@ -18,6 +18,7 @@ from sfexit.cancellation.situation import Situation
 from sfexit.contract.laws import COUNSEL
 from sfexit.redaction import printable
 from sfexit.reports import html
+from sfexit.reports.export import WORDS
 
 SCHEMA = "sfexit-cancellation-final/1"
 _WIDTH = 100
@@ -161,7 +162,8 @@ def files(
         "custody.html": _custody(told, custody),
         "freeze-runbook.html": html.page(
             "Read-only freeze",
-            f"<h1>Read-only freeze</h1>{html.items(RUNBOOK, ordered=True)}",
+            f'<h1>Read-only freeze</h1><p class="small">Org {html.text(told.org_id or "")}. '
+            f"Written on {told.today}.</p>{html.items(RUNBOOK, ordered=True)}",
         ).encode(),
     }
 
@@ -209,7 +211,10 @@ def _final(
         body.append(f"<p>Cancellation confirmed on {html.text(confirmed.data.get('date'))}.</p>")
     body += [
         "<h2>Ledger</h2>",
-        html.table(("Outcome", "Objects", "Rows"), counts),
+        html.table(
+            ("Outcome", "Objects", "Rows"),
+            [(WORDS.get(outcome, outcome), n, rows) for outcome, n, rows in counts],
+        ),
         "<h2>Journals</h2>",
         html.table(("File", "SHA-256"), digests),
         f'<p class="small">{html.text(COUNSEL)}</p>',

@@ -175,7 +175,7 @@ def page(told: Outlook) -> str:
         f'<p class="small">{html.text(contract.customer)} with {html.text(contract.vendor)}. '
         f"Term {contract.start} to {contract.end}, renewal {html.text(contract.renewal)}. "
         f"As of {told.today}.</p>",
-        f'<p class="{kind}">{html.text(headline(told))}</p>',
+        f'<p class="{kind}">{html.prose(headline(told))}</p>',
         "<h2>Deadlines of the contract</h2>",
         _table(told.days),
     ]
@@ -195,21 +195,21 @@ def _law(one: LawOutlook) -> str:
     return (
         f"<h2>{html.text(law.title)}</h2><p>If notice is given on {one.notice_on}. "
         f"As of {law.as_of}: {html.text(law.status)}. For {html.text(law.applies_to)}.</p>"
-        + _table(one.days)
+        + _table(one.days, source=False)
         + html.items((*law.limits, *law.sources))
     )
 
 
-def _table(days: tuple[Deadline, ...]) -> str:
+def _table(days: tuple[Deadline, ...], *, source: bool = True) -> str:
     return html.table(
-        ("Day", "", "What", "Rule", "Source", "Do"),
+        ("Day", "Left", "What", "Rule", *["Source"] * source, "Do"),
         [
             (
                 day_name(one.day) + (f", rolled back from {one.counted}" if one.rolled else ""),
                 "MISSED" if one.state == MISSED else left(one.days_left),
                 one.title,
                 one.rule,
-                one.source,
+                *[one.source] * source,
                 one.action,
             )
             for one in days

@@ -19,7 +19,7 @@ from sfexit.reports.assess import Group, groups, moment_of
 SCHEMA = "sfexit-export/1"
 _SHOWN = 12  # lines of one kind on a screen; the ledger has all
 
-_WORDS = {
+WORDS = {
     "exported": "exported",
     "empty": "empty",
     "covered": "covered by the schema",
@@ -163,7 +163,7 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
         yield from _metadata_gaps(result.metadata, width)
         yield ""
     outcomes = Counter(line.outcome for line in result.lines)
-    told = ", ".join(f"{outcomes[word]:,} {_WORDS[word]}" for word in _WORDS if outcomes[word])
+    told = ", ".join(f"{outcomes[word]:,} {WORDS[word]}" for word in WORDS if outcomes[word])
     rows = sum(line.rows or 0 for line in result.lines)
     organization = printable(result.organization, 60) or "unknown"
     yield f"Org       {organization} ({result.organization_id})"
@@ -270,7 +270,7 @@ def _gaps(lines: Iterable[LedgerLine], width: int) -> Iterator[str]:
         names = ", ".join(line.object for line in members[:5])
         if len(members) > 5:
             names += f" and {len(members) - 5} more"
-        word = _PARTLY.get(outcome, _WORDS[outcome])
+        word = _PARTLY.get(outcome, WORDS[outcome])
         yield f"{names}: {word}"
         yield from _wrapped(f"why   {printable(reason, 400)}", width)
         if outcome == "failed" and members[0].evidence:

@@ -12,18 +12,20 @@ from sfexit.redaction import printable
 
 _STYLE = """
 :root{color-scheme:light dark}
-body{font:16px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem}
-h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2rem}
-table{border-collapse:collapse;width:100%;margin:.5rem 0}
+body{font:1rem/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;
+overflow-wrap:break-word}
+h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2rem}h3{font-size:1rem}
+.wide{overflow-x:auto}svg{min-width:34rem}table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{border-bottom:1px solid #8886;padding:.3rem .6rem;text-align:start;vertical-align:top}
-td.n,th.n{text-align:end;font-variant-numeric:tabular-nums}
+td.n,th.n{text-align:end;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}
 .alarm{border-inline-start:.4rem solid #c22;padding:.4rem 1rem;background:#c221}
 .calm{border-inline-start:.4rem solid #282;padding:.4rem 1rem;background:#2821}
 .sign{border-top:1px solid;width:20rem;margin-top:4rem;padding-top:.3rem}
-.d{white-space:nowrap}code{font-family:ui-monospace,monospace;font-size:.9em}
+.d{white-space:nowrap}.l{overflow-wrap:anywhere}code{font-family:ui-monospace,monospace;font-size:.9em}
 .small{font-size:.85rem;opacity:.8}li{margin:.3rem 0}
-@media print{body{max-width:none;margin:0;font-size:11px}h2{break-after:avoid}
-tr{break-inside:avoid}.alarm,.calm{background:none}}
+@media print{html{font-size:11px}body{max-width:none;margin:0}h1,h2,h3{break-after:avoid}
+tr,li,.sign{break-inside:avoid}.sign{break-before:avoid}p{orphans:3;widows:3}
+.wide{overflow:visible}.alarm,.calm{background:none}.small{opacity:1}}
 """
 
 
@@ -33,7 +35,10 @@ def text(value: object, limit: int = 1000) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; numbers and amounts stand to the right, dates are not broken."""
+    """A table; numbers and amounts stand to the right, dates are not broken.
+
+    Without any head it has no head row. Wider than the window, it is moved by itself.
+    """
     lines = list(rows)
     numeric = [_numeric([row[i] for row in lines]) for i in range(len(heads))]
     head = "".join(_cell("th", name, n) for name, n in zip(heads, numeric, strict=True))
@@ -41,16 +46,19 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
         "<tr>" + "".join(_cell("td", one, n) for one, n in zip(row, numeric, strict=True)) + "</tr>"
         for row in lines
     )
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    top = f"<thead><tr>{head}</tr></thead>" if any(heads) else ""
+    return f'<div class="wide"><table>{top}<tbody>{body}</tbody></table></div>'
 
 
 _AMOUNT = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?: (?:[A-Z]{3}|%))?")
 # Words that would push a table out of the page may be broken where their parts meet.
 _LONG = re.compile(r"[^\s<>]{25,}")
 _SEAM = re.compile(r"[/._,:=@-](?=.)|[a-z](?=[A-Z])")
+# What has no seam for so long may be broken anywhere, but only where its column is too narrow.
+_SEAMLESS = re.compile(r"(?:&#?\w+;|[^&<>]){33,}")
 _WHOLE = re.compile(
     r"(?:\b[A-Z][a-z]{2} )?\b\d{4}-\d\d-\d\d\b|\b\d[\d,]* days? (?:left|ago)\b"
-    r"|\b\d[\d,]*\.\d\d [A-Z]{3}\b"
+    r"|\b\d[\d,]*\.\d\d [A-Z]{3}\b|\b\d[\d.,]* %|(?<![\w-])--[a-z][a-z-]*"
 )
 
 
@@ -65,15 +73,25 @@ def _numeric(column: Sequence[object]) -> bool:
 def _cell(tag: str, value: object, numeric: bool) -> str:
     shown = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else value
     kind = ' class="n"' if numeric else ""
-    inside = _LONG.sub(lambda word: _SEAM.sub(r"\g<0><wbr>", word[0]), text(shown))
-    inside = _WHOLE.sub(r'<span class="d">\g<0></span>', inside)
-    return f"<{tag}{kind}>{inside}</{tag}>"
+    return f"<{tag}{kind}>{prose(shown)}</{tag}>"
+
+
+def prose(value: object, limit: int = 1000) -> str:
+    """Any text, safe inside an element: dates, amounts and options are not broken at a line's end,
+    words that no column could hold are."""
+    inside = _LONG.sub(_with_seams, text(value, limit))
+    return _WHOLE.sub(r'<span class="d">\g<0></span>', inside)
+
+
+def _with_seams(word: re.Match[str]) -> str:
+    parts = _SEAM.sub("\\g<0>\n", word[0]).split("\n")
+    return "<wbr>".join(_SEAMLESS.sub(r'<span class="l">\g<0></span>', one) for one in parts)
 
 
 def items(texts: Iterable[str], *, ordered: bool = False) -> str:
     """A list."""
     tag = "ol" if ordered else "ul"
-    return f"<{tag}>{''.join(f'<li>{text(one)}</li>' for one in texts)}</{tag}>"
+    return f"<{tag}>{''.join(f'<li>{prose(one)}</li>' for one in texts)}</{tag}>"
 
 
 def page(title: str, body: str, *, language: str = "en", rtl: bool = False) -> str:

@@ -49,15 +49,19 @@ def _block(block: Block, colon: str) -> str:
 
 def _grid(heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> str:
     if heads:
-        head = "".join(f"<th>{html.text(one)}</th>" for one in heads)
+        head = "".join(f"<th>{html.prose(one)}</th>" for one in heads)
         body = "".join(
             "<tr>" + "".join(f"<td>{_fact(one)}</td>" for one in row) + "</tr>" for row in rows
         )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        return _wide(f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody>")
     body = "".join(
         f"<tr><th>{html.text(name)}</th><td>{_fact(value)}</td></tr>" for name, value in rows
     )
-    return f"<table><tbody>{body}</tbody></table>"
+    return _wide(f"<tbody>{body}</tbody>")
+
+
+def _wide(rows: str) -> str:
+    return f'<div class="wide"><table>{rows}</table></div>'
 
 
 def _runs(runs: Runs) -> str:
@@ -72,4 +76,4 @@ def _spaced(text: str) -> str:
 
 
 def _fact(text: str) -> str:
-    return f"<bdi>{html.text(text, _LONGEST)}</bdi>"
+    return f"<bdi>{html.prose(text, _LONGEST)}</bdi>"

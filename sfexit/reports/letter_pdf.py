@@ -117,9 +117,23 @@ class _Writer:
         paper.set_margins(22, 20)
         paper.set_auto_page_break(True, 18)
         paper.add_page()
-        for block in self._letter.blocks:
+        blocks = self._letter.blocks
+        for block, after in zip(blocks, (*blocks[1:], None), strict=True):
+            self._keep(block, after)
             self._block(block)
         return bytes(paper.output())
+
+    def _keep(self, block: Any, after: Any) -> None:
+        """A new page where a heading would stand alone, or a signature without its greeting."""
+        room = 0
+        if isinstance(block, Heading):
+            room = 34  # itself and some lines
+        elif isinstance(block, Signature):
+            room = 42
+        elif isinstance(block, Paragraph) and isinstance(after, Signature):
+            room = 56
+        if room and self._paper.will_page_break(room):
+            self._paper.add_page()
 
     def _block(self, block: Any) -> None:
         match block:
@@ -173,6 +187,8 @@ class _Writer:
         self._paper.set_text_shaping(True, direction="rtl" if right else "ltr")
 
     def _grid(self, heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
+        from fpdf.fonts import FontFace
+
         paper = self._paper
         paper.set_font("letter", "", 9.5)
         told = [*([heads] if heads else []), *rows]
@@ -185,7 +201,8 @@ class _Writer:
         with paper.table(
             col_widths=widths,
             text_align="RIGHT" if self._rtl else "LEFT",
-            first_row_as_headings=False,
+            first_row_as_headings=bool(heads),  # then each page has them
+            headings_style=FontFace(),  # the font has one weight
             line_height=5,
         ) as table:
             for row in told:

@@ -151,9 +151,9 @@ def _saving_row(one: Saving) -> tuple[Any, ...]:
         one.license,
         one.instead or "no seat",
         one.seats,
-        money or "no price known",
+        money,
         f"{one.break_even_percent} %" if one.break_even_percent is not None else "",
-        one.price.source if one.price else "",
+        one.price.source if one.price else "no price known",
     )
 
 
@@ -217,9 +217,8 @@ def summary(told: Review) -> Iterator[str]:
     for row in map(_saving_row, told.savings):
         name, instead, seats, money, even, source = row
         tail = f", nothing saved if the rest gets {even} dearer" if even else ""
-        text = f"{seats:,} x {name} -> {instead}: {money}{tail}" + (
-            f" [{source}]" if source else ""
-        )
+        text = f"{seats:,} x {name} -> {instead}" + (f": {money}{tail}" * bool(money))
+        text += f" [{source}]"
         yield from wrap(
             printable(text, 400), _WIDTH, initial_indent="   ", subsequent_indent="      "
         )
@@ -242,7 +241,7 @@ def page(told: Review) -> str:
         "<h1>Licences</h1>",
         f'<p class="small">{html.text(facts.organization)} ({html.text(facts.edition)}), archive '
         f"of {facts.as_of}, looking back {facts.window_days} days.</p>",
-        f'<p class="calm">{html.text(headline(told))}</p>',
+        f'<p class="calm">{html.prose(headline(told))}</p>',
         "<h2>Seats bought and given out</h2>",
         bars.used_of_total([(one.name, one.used, one.total) for one in limited[:20]]),
         html.table(_POOL_HEADS, _pool_rows(told)),

@@ -167,7 +167,7 @@ def page(told: Whole) -> str:
     tone = "calm" if _safe(told) else "alarm"
     parts = [
         f"<h1>{html.text('Verification of ' + name)}</h1>",
-        f'<p class="{tone}">{html.text(headline(told))}</p>',
+        f'<p class="{tone}">{html.prose(headline(told))}</p>',
         html.table(("", ""), facts(told)),
         *findings.section(told.judgement),
     ]

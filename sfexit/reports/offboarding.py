@@ -241,7 +241,7 @@ def page(plan: Plan, path: Path | None) -> str:
         f'<p class="small">Org {html.text(plan.organization_id)}, planned {plan.created} by '
         f"{html.text(plan.runner)}, holds until {plan.expires}. SHA-256 of the plan "
         f"{plan.digest}{f', file {html.text(path)}' if path else ''}.</p>",
-        f'<p class="{"alarm" if bad else "calm"}">{html.text(headline(plan))}</p>',
+        f'<p class="{"alarm" if bad else "calm"}">{html.prose(headline(plan))}</p>',
     ]
 
     def part(title: str, heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -289,8 +289,23 @@ def page(plan: Plan, path: Path | None) -> str:
     )  # fmt: skip
     part("Steps", ("Id", "Phase", "What"), [(one.id, one.phase, one.text) for one in plan.steps])
     part("Could not be looked at", ("What",), [(one,) for one in plan.unknown])
-    part("Rules", ("Rule", "Value"), sorted((k, str(v)) for k, v in plan.rules.items()))
+    part("Rules", ("Rule", "Value"), _rules(plan))
     return html.page(f"Offboarding {plan.organization}", "\n".join(body))
+
+
+def _rules(plan: Plan) -> list[tuple[str, str]]:
+    """By what the plan was made, in words."""
+    return [(key.replace("_", " "), _words(value)) for key, value in sorted(plan.rules.items())]
+
+
+def _words(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        value = [f"{key}: {_words(one)}" for key, one in value.items()]
+    if isinstance(value, list | tuple):
+        value = "; ".join(map(_words, value))
+    return "none" if value in (None, "") else str(value)
 
 
 def _held(plan: Plan) -> dict[str, str]:

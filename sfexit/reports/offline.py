@@ -106,7 +106,7 @@ def page(told: Offline) -> str:
     parts = [
         f"<h1>{html.text('Verification of ' + name)}</h1>",
         f'<p class="small">{html.text(f"{told.started:%Y-%m-%d %H:%M} UTC, the archive against itself; it says nothing about the org")}</p>',  # noqa: E501
-        f'<p class="{tone}">{html.text(headline(told))}</p>',
+        f'<p class="{tone}">{html.prose(headline(told))}</p>',
         html.table(("", ""), facts(told)),
         *findings.section(told.judgement),
     ]

@@ -76,9 +76,9 @@ def page(told: Situation, gates: Sequence[Gate]) -> str:
         about = f"Contract {told.contract.number}, ends {told.contract.end}. {about}"
     body = [
         f"<h1>{html.text(title)}</h1>",
-        f'<p class="small">{html.text(about)}</p>',
-        f'<p class="{kind}">{html.text(headline(gates))}</p>',
-        f"<p>{html.text(deadline_line(told))}</p>",
+        f'<p class="small">{html.prose(about)}</p>',
+        f'<p class="{kind}">{html.prose(headline(gates))}</p>',
+        f"<p>{html.prose(deadline_line(told))}</p>",
         gate_table(gates),
     ]
     wrong = damages(told)

@@ -8,6 +8,7 @@ import io
 import re
 import tomllib
 import zipfile
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from html.parser import HTMLParser
@@ -15,9 +16,19 @@ from xml.etree import ElementTree
 
 import pytest
 
-from sfexit.cancellation.letters import NON_RENEWAL, SWITCHING, Facts, Letter, compose
+from sfexit.cancellation.letters import (
+    NON_RENEWAL,
+    SWITCHING,
+    Facts,
+    Grid,
+    Heading,
+    Letter,
+    Paragraph,
+    Signature,
+    compose,
+)
 from sfexit.cancellation.mail import cover
-from sfexit.cancellation.wording import LANGUAGES, wording
+from sfexit.cancellation.wording import LANGUAGES, Run, wording
 from sfexit.contract import questions, terms
 from sfexit.contract.laws import laws
 from sfexit.contract.terms import Contract
@@ -209,6 +220,29 @@ def test_pdf(code: str) -> None:
     content = letter_pdf.document(letter(NON_RENEWAL, code), font)
     assert content.startswith(b"%PDF-")
     assert f"({code})".encode() in content.replace(b"/Lang ", b"")
+
+
+def test_pdf_pages_stand_by_themselves() -> None:
+    """Heads are on each page of a long table, no heading ends a page, a signature is not alone."""
+    pdfplumber = pytest.importorskip("pdfplumber")
+    font = letter_pdf.find_font()
+    if font is None:
+        pytest.skip("no font with Arabic letters on this system")
+    grid = Grid(("Product", "Quantity", "From", "Until"), (("Seats", "1", "a", "b"),) * 50)
+    name = (Run("Subscriptions"),)
+    for lines in (44, 46, 48):
+        said = Paragraph((Run("\n".join(["text"] * lines)),))
+        end = (
+            Paragraph((Run("Yours faithfully,"),)),
+            Signature("Signature", (("Name", "E."),) * 3),
+        )
+        made = replace(letter(NON_RENEWAL, "en"), blocks=(said, Heading(name, False), grid, *end))
+        with pdfplumber.open(io.BytesIO(letter_pdf.document(made, font))) as paper:
+            pages = [page.extract_text().splitlines() for page in paper.pages]
+        head = "Product Quantity From Until"
+        assert all(head in page for page in pages if "Seats 1 a b" in page)
+        assert pages[0][-1] != "Subscriptions"
+        assert {"Yours faithfully,", "Name: E."} <= set(pages[-1])
 
 
 def test_a_character_that_the_font_lacks_is_refused() -> None:

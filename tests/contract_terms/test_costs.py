@@ -104,7 +104,22 @@ def test_the_next_term_is_the_shorter_of_this_one_and_a_year() -> None:
     short = contract(contract_end=date(2026, 6, 30), lines=[dict(LINE)])
     told = costs(short, date(2026, 5, 1))
     assert told is not None
-    assert told.renewal_end == date(2026, 9, 29)  # 91 days, as the term was
+    assert told.renewal_end == date(2026, 9, 30)  # three months, as the term was
+    odd = contract(contract_end=date(2026, 6, 29), lines=[dict(LINE)])
+    told = costs(odd, date(2026, 5, 1))
+    assert told is not None
+    assert told.renewal_end == date(2026, 9, 27)  # 90 days, as the term was
+
+
+def test_a_year_is_followed_by_a_year_over_a_leap_day_too() -> None:
+    made = contract(
+        contract_start=date(2026, 4, 1), contract_end=date(2027, 3, 31),
+        lines=[{**LINE, "quantity": 20, "unit_price": "150"}],
+    )  # fmt: skip
+    told = costs(made, date(2026, 11, 22))
+    assert told is not None
+    assert (told.renewal_start, told.renewal_end) == (date(2027, 4, 1), date(2028, 3, 31))
+    assert told.scenario("stay").parts[1] == ("next term", D("36000.00"))
 
 
 def test_prices_by_year_and_term() -> None:

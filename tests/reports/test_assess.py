@@ -228,7 +228,7 @@ def test_sizes(count: int, text: str) -> None:
 
 def test_days() -> None:
     told = [report._days(days) for days in (0.00001, 0.02, 0.5, 1.99, 13.33)]
-    assert told == ["1 minutes", "29 minutes", "12.0 hours", "47.8 hours", "13.3 days"]
+    assert told == ["1 minute", "29 minutes", "12.0 hours", "47.8 hours", "13.3 days"]
     assert not [one for one in told if re.search(r"\d{4}", one)]
 
 

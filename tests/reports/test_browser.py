@@ -41,6 +41,14 @@ PAGES = {
 }  # fmt: skip
 
 
+#: The width of A4 between margins of 1 cm, in CSS pixels.
+PAPER = 718
+#: The page, or the tables and plots in it, that are wider than the room they have.
+CUT = """[document.documentElement, ...document.querySelectorAll('.wide')]
+    .filter(one => one.scrollWidth > one.clientWidth)
+    .map(one => one.innerText.slice(0, 200))"""
+
+
 def sfexit(*words: object, codes: tuple[int, ...] = (0,)) -> None:
     assert main.run([str(one) for one in words]) in codes
 
@@ -158,8 +166,14 @@ def test_the_page_is_harmless_and_fits(name: str, pages: dict[str, Path], browse
     text = " ".join(view.locator("body").inner_text().split())
     if PAGES[name]:
         assert HOSTILE[:50] in text, text[:500]  # some pages shorten long names
+    assert view.evaluate(CUT) == []
+    view.emulate_media(media="print")
+    view.set_viewport_size({"width": PAPER, "height": 1000})
+    assert view.evaluate(CUT) == []
+    view.emulate_media(media="screen")
+    view.set_viewport_size({"width": 600, "height": 900})
     width = view.evaluate("document.documentElement.scrollWidth")
-    assert width <= 1100, f"{name} is {width} wide"
+    assert width <= 600, f"{name} is {width} wide in a small window"
     turned = view.evaluate("getComputedStyle(document.body).direction")
     assert turned == ("rtl" if name.endswith(".ar") else "ltr")
     view.close()

@@ -15,13 +15,14 @@ from sfexit.redaction import printable
 
 _STYLE = """
 :root{color-scheme:light dark}
-body{font:15px/1.45 system-ui,sans-serif;max-width:80rem;margin:2rem auto;padding:0 1rem}
+body{font:1rem/1.45 system-ui,sans-serif;max-width:80rem;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{border-bottom:1px solid #8886;padding:.25rem .5rem;text-align:left;vertical-align:top}
 td{overflow-wrap:anywhere}code{white-space:pre-wrap}summary{cursor:pointer;margin:.4rem 0}
 .small{font-size:.85rem;opacity:.8}.n{text-align:right;font-variant-numeric:tabular-nums}
-@media print{body{max-width:none;margin:0;font-size:10px}}
+@media print{html{font-size:10px}body{max-width:none;margin:0}
+h1,h2,summary{break-after:avoid}tr{break-inside:avoid}.small{opacity:1}}
 """
 _LONGEST = 8_000  # characters of one text
 _HEADS = ("Field", "Label", "Type", "Filled", "Meaning")
@@ -79,7 +80,7 @@ def _org(facts: Mapping[str, str], tables: Mapping[str, Sequence[Sequence[str]]]
 
 
 def _object(one: ObjectEntry) -> str:
-    rows = f"{one.rows:,} rows" if one.rows is not None else "rows unknown"
+    rows = "rows unknown" if one.rows is None else f"{one.rows:,} row{'s' * (one.rows != 1)}"
     heads = "".join(f"<th>{head}</th>" for head in _HEADS)
     types = ""
     if one.record_types:
