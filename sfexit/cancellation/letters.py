@@ -89,6 +89,10 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
 
 
+# How the columns of a grid share its width, by their number.
+SHARES = {2: (2, 3), 3: (3, 3, 2), 4: (4, 1, 2, 2)}
+
+
 @dataclass(frozen=True)
 class Signature:
     """Room to sign, and who does."""

@@ -104,7 +104,8 @@ def costs(contract: Contract, today: date) -> Costs | None:
     renewed = sum(_over(one, one.quantity, one.unit_price, start, end) for one in contract.lines)
     reduced = sum(_over(one, one.keep, one.unit_price, start, end) for one in contract.lines)
     listed = sum(
-        _over(one, one.keep, one.list_price or one.unit_price, start, end) for one in contract.lines
+        _over(one, one.keep, one.list_price or one.unit_price * factor, start, end)
+        for one in contract.lines
     )
     stay = renewed * factor
     scenarios = (
@@ -126,7 +127,7 @@ def costs(contract: Contract, today: date) -> Costs | None:
             money,
             end,
             (("rest of this term", remaining), ("next term", Decimal(reduced) * factor)),
-            _reduce_caveats(contract, Decimal(reduced), Decimal(listed), money),
+            _reduce_caveats(contract, Decimal(reduced) * factor, Decimal(listed), money),
         ),
         _scenario(
             "leave_at_end",

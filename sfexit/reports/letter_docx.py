@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sfexit.cancellation.letters import (
+    SHARES,
     Address,
     Draft,
     Grid,
@@ -41,6 +42,9 @@ def document(letter: Letter, made: datetime) -> bytes:
     return _Writer(docx.Document(), letter).write(made)
 
 
+_MARGIN = 22  # mm
+
+
 class _Writer:
     def __init__(self, paper: Any, letter: Letter) -> None:
         self._paper = paper
@@ -54,6 +58,7 @@ class _Writer:
 
         section = self._paper.sections[0]
         section.page_width, section.page_height = Mm(210), Mm(297)
+        section.left_margin = section.right_margin = Mm(_MARGIN)
         style = self._paper.styles["Normal"]
         style.font.name, style.font.size = "Arial", Pt(11)
         if self._rtl:
@@ -142,14 +147,24 @@ class _Writer:
         language.set(_name("w:bidi" if self._rtl else "w:val"), self._locale)
 
     def _grid(self, heads: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> None:
-        width = len(heads) or 2
-        table = self._paper.add_table(rows=0, cols=width)
-        table.style = "Table Grid"
+        from docx.shared import Mm
+
+        shares = SHARES[len(heads) or 2]
+        widths = [Mm((210 - 2 * _MARGIN) * one / sum(shares)) for one in shares]
+        table = self._paper.add_table(rows=0, cols=len(shares))
+        table.style, table.autofit = "Table Grid", False
+        for column, wide in zip(table.columns, widths, strict=True):
+            column.width = wide
         if self._rtl:
             self._child(table._tbl.tblPr, "w:bidiVisual", before=("w:tblW", "w:tblLook"))
         for row in ([heads] if heads else []) + list(rows):
-            cells = table.add_row().cells
-            for at, (cell, value) in enumerate(zip(cells, row, strict=True)):
+            made = table.add_row()
+            properties = made._tr.get_or_add_trPr()
+            self._child(properties, "w:cantSplit")
+            if row is heads:
+                self._child(properties, "w:tblHeader")  # again on each page
+            for at, (cell, value) in enumerate(zip(made.cells, row, strict=True)):
+                cell.width = widths[at]
                 label = row is heads or (not heads and at == 0)
                 self._fill(cell.paragraphs[0], (Run(value, fact=not label),), bold=label)
         self._paragraph(())

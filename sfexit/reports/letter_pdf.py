@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.cancellation.letters import (
+    SHARES,
     Address,
     Draft,
     Grid,
@@ -193,9 +194,7 @@ class _Writer:
         paper.set_font("letter", "", 9.5)
         told = [*([heads] if heads else []), *rows]
         self._direct("".join(told[0]))
-        widths: tuple[int, ...] = (4, 1, 2, 2) if len(told[0]) == 4 else (2, 3)
-        if len(told[0]) == 3:
-            widths = (3, 3, 2)
+        widths = SHARES[len(told[0])]
         if self._rtl:
             widths = widths[::-1]
         with paper.table(

@@ -144,6 +144,17 @@ def test_elements_stand_in_the_order_of_the_schema() -> None:
         assert names == [name for name in order if name in names]
 
 
+def test_word_tables_go_on_over_pages() -> None:
+    """Heads come again on each page, no row is broken, the product has the widest column."""
+    _, lines, *_ = word_xml(letter(NON_RENEWAL, "en")).iter(f"{W}tbl")
+    head, *rest = lines.iter(f"{W}tr")
+    assert head.find(f"{W}trPr/{W}tblHeader") is not None
+    assert rest and all(row.find(f"{W}trPr/{W}tblHeader") is None for row in rest)
+    assert all(row.find(f"{W}trPr/{W}cantSplit") is not None for row in (head, *rest))
+    widths = [int(one.get(f"{W}w", "0")) for one in lines.iter(f"{W}gridCol")]
+    assert widths[0] == max(widths) and sum(widths) < 9500  # twentieths of a point: 167 mm
+
+
 HOSTILE = "<script>alert(1)</script>{contract}\u202eevil & Söhne"
 
 
