@@ -35,7 +35,7 @@ from typing import Any
 import org_truth
 
 from sfexit.offboarding import planning, undoing
-from sfexit.offboarding.flags import FLAGS, LIFTED
+from sfexit.offboarding.flags import FLAGS, LIFTABLE, LIFTED
 from sfexit.offboarding.plan import Plan
 from sfexit.offboarding.successors import Rules
 from sfexit.offboarding.wanted import Leaver, Wanted
@@ -119,7 +119,7 @@ def planned(at: Scene) -> Plan:
             planning.Options(
                 accepted=tuple(flag for flag, _ in FLAGS.values()), include_portal=True,
                 include_integration=tuple(at.programs),
-                lift=LIFTED,
+                lift=LIFTABLE,
             ),
             now=datetime.now(UTC),
         )  # fmt: skip

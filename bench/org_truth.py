@@ -18,7 +18,7 @@ JOINS = (
     "PermissionSetAssignment", "PermissionSetLicenseAssign", "UserPackageLicense", "GroupMember",
     "UserTerritory2Association", "UserTeamMember", "UserAccountTeamMember", "AccountTeamMember",
     "OpportunityTeamMember", "AccountShare", "OpportunityShare", "ProcessInstanceWorkitem",
-    "UserLogin", "User", "CaseTeamTemplateMember",
+    "UserLogin", "User", "CaseTeamTemplateMember", "Dashboard",
 )  # fmt: skip
 _MOVING = {"LastModifiedDate", "LastModifiedById", "SystemModstamp", "CreatedDate", "CreatedById"}
 #: The org makes them by itself with a member of a team, and nobody can insert them.

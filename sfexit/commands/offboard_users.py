@@ -13,7 +13,7 @@ from sfexit.commands import _exit
 from sfexit.commands._offboarding import apply, status, undo
 from sfexit.commands._open import open_client, org_options, settings_for
 from sfexit.errors import ArchiveProblem, Blocked, UsageProblem
-from sfexit.offboarding.flags import FLAGS, LIFTED
+from sfexit.offboarding.flags import FLAGS, LIFTABLE
 
 if TYPE_CHECKING:
     from sfexit.offboarding.plan import Plan
@@ -110,8 +110,9 @@ def _heirs(function: F) -> F:
                 help="Hand over open tasks and events only; closed and archived ones stay.",
             ),
             click.option(
-                "--lift", metavar="KIND", type=click.Choice(LIFTED), multiple=True,
-                help=f"Lift blockers of this kind by a step of the plan: {', '.join(LIFTED)}.",
+                "--lift", metavar="KIND", type=click.Choice(LIFTABLE), multiple=True,
+                help="Let a step of the plan lift blockers of this kind, or let dashboards run as "
+                f"the successor: {', '.join(LIFTABLE)}. Give it again for more.",
             ),
             click.option(
                 "--include-integration", metavar="USER", multiple=True,

@@ -32,7 +32,7 @@ _TOLD = {
     "strip": "taking permission sets, licences, groups, queues, territories",
     "blockers": "lifting the blockers that were approved",
     "ownership": "handing records over",
-    "work": "handing approvals over",
+    "work": "handing approvals and dashboards over",
     "deactivate": "deactivating",
 }
 _TOLD_BACK = {
@@ -40,7 +40,7 @@ _TOLD_BACK = {
     "strip": "giving licences, permission sets, groups, queues back",
     "blockers": "putting back what was lifted",
     "ownership": "giving records back",
-    "work": "giving approvals back",
+    "work": "giving approvals and dashboards back",
     "deactivate": "unfreezing",
 }
 

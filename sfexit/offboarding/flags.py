@@ -23,7 +23,8 @@ FLAGS: dict[str, tuple[str, str]] = {
                           "the identity provider may switch a user on again"),
     "last_in_queue": ("--accept-empty-queues", "a queue loses its last member"),
     "jobs": ("--accept-jobs", "scheduled jobs stop without a word"),
-    "dashboards": ("--accept-dashboards", "dashboards that run as a user stop working"),
+    "dashboards": ("--accept-dashboards",
+                   "dashboards that run as a user, and are not let run as another, stop working"),
     "tokens": ("--accept-tokens", "connected apps lose their access for good"),
     "approvals": ("--accept-approvals", "pending approvals go to the successor"),
     "interviews": ("--accept-interviews", "paused flow interviews get another owner"),
@@ -41,3 +42,6 @@ IN_FILES = frozenset(
 )  # fmt: skip
 #: Blockers that sfexit can lift by itself, when they are approved one by one.
 LIFTED = ("delegated_approver", "hierarchy_field", *sorted(IN_FILES))
+#: Dashboards are no blockers, yet let run as somebody else when that is approved.
+DASHBOARDS = "dashboards"
+LIFTABLE = (*LIFTED, DASHBOARDS)

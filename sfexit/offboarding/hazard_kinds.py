@@ -7,9 +7,10 @@ Operations"; Record Locking Cheat Sheet (ownership skew).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sfexit.offboarding.dashboards import Board
 from sfexit.offboarding.flags import FLAGS
 from sfexit.offboarding.holdings import Held
 from sfexit.offboarding.naming import Mention
@@ -21,7 +22,7 @@ from sfexit.redaction import printable
 #: Rows of one object that one user should own at most (Record Locking Cheat Sheet).
 SKEW = 10_000
 #: Handled without anybody's leave, told all the same.
-TOLD = frozenset({"mixed_operations", "licences", "recycle_bin", "archived"})
+TOLD = frozenset({"mixed_operations", "licences", "recycle_bin", "archived", "dashboards_change"})
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Seen:
     estate: Estate
     held: Held
     mentions: Sequence[Mention]
+    boards: Sequence[Board] = ()
+    full: Collection[str] = ()  # leavers who are more than frozen
 
 
 def hazard(code: str, text: str, *, user: str = "", name: str = "", count: int = 0) -> Hazard:

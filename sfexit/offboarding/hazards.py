@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sfexit.offboarding import successor_hazards
+from sfexit.offboarding import running_hazards, successor_hazards
 from sfexit.offboarding.asking import Asking, Look, Row, chunks, number, value
 from sfexit.offboarding.hazard_kinds import Seen, called, hazard
 from sfexit.offboarding.plan import Hazard, soql_list
@@ -20,6 +20,7 @@ def look(asking: Asking, seen: Seen) -> tuple[Hazard, ...]:
         _setup,
         _teams,
         successor_hazards.look,
+        running_hazards.look,
         _queues,
         _recurring,
     ):
@@ -69,12 +70,8 @@ def _of_holdings(seen: Seen) -> Iterable[Hazard]:
 
 
 _OF_ESTATE = {
-    ("CronTrigger", "OwnerId"): (
-        "jobs", "scheduled jobs of {who} stop; have somebody else schedule them anew ({n:,})"),
     ("AsyncApexJob", "CreatedById"): (
         "jobs", "Apex jobs of {who} are waiting or running; let them end first ({n:,})"),
-    ("Dashboard", "RunningUserId"): (
-        "dashboards", "dashboards run as {who}; give each another running user ({n:,})"),
     ("ProcessInstanceWorkitem", "ActorId"): (
         "approvals", "approvals wait for {who}; they go to the successor ({n:,})"),
     ("FlowInterview", "OwnerId"): (

@@ -32,7 +32,7 @@ PHASES = (
     "deactivate",
 )
 #: What a step does. `create` and `delete` are of rows that join a user to something.
-KINDS = ("update", "create", "delete", "revoke", "deploy")
+KINDS = ("update", "create", "delete", "revoke", "deploy", "run_as")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Step:
 
     A `delete` holds all that is needed to make the row again in `before`; a `create` has its
     values in `after` and no record id; a `revoke` names a row of OauthToken; a `deploy` has a type
-    of metadata as its object, a file's path as its record and the whole file as its `content`.
+    of metadata as its object, a file's path as its record and the whole file as its `content`; a
+    `run_as` gives a dashboard another running user, by its file.
     """
 
     id: str

@@ -14,6 +14,7 @@ from typing import Any
 from sfexit.errors import UsageProblem
 from sfexit.offboarding import (
     blockers,
+    dashboards,
     hazards,
     holdings,
     inheriting,
@@ -156,15 +157,20 @@ def _filled(
     deploys = {step.id: step for _, step in in_files}
     named = lifting.with_steps(named, in_files)
     found: list[Blocker] = [one for one in (*named, *in_rows) if one.user_id in full]
-    work = _approvals(asking, [one for one in going if one.id in full], heirs)
+    leaving = [one for one in going if one.id in full]
+    boards, run_as = (
+        dashboards.planned(asking, leaving, users.by_id, heirs, rules, options.lift)
+        if leaving else ([], [])
+    )  # fmt: skip
+    work = [*_approvals(asking, leaving, heirs), *run_as]
     last = [_deactivation(one) for one in going if one.id in full and one.active]
-    named_ids = {*heirs.values(), *(one.to for one in transfers)}
+    named_ids = {*heirs.values(), *(one.to for one in transfers), *(one.to for one in boards)}
     called = {one: users.by_id[one].username for one in named_ids if one in users.by_id}
     called |= asking.names
     # Who is only frozen keeps everything, so only what containment itself does is a hazard.
     taken = replace(estate, rows=tuple(one for one in estate.rows if one.user_id in full))
     named_full = [one for one in others if one.user_id in full]
-    seen = Seen(users.by_id, going, heirs, transfers, taken, held, named_full)
+    seen = Seen(users.by_id, going, heirs, transfers, taken, held, named_full, boards, full)
     return replace(
         plan,
         rules={**plan.rules, "names": called},

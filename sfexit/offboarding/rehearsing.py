@@ -37,7 +37,7 @@ def rehearse(client: Client, plan: Plan, *, freeze_only: bool) -> Iterator[Rehea
     """
     finder = Finder(Questions(client))
     for turn in turns(plan, freeze_only=freeze_only):
-        for one in doing.requests(turn.steps):
+        for one in doing.requests(client, turn.steps):
             yield Rehearsed(turn.wave, turn.phase, one.method, one.path, one.body)
         finder.questions.learn(one.object for one in turn.transfers)
         for group in groups_of(plan, turn.transfers):

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sfexit.offboarding import finding, owned, people
-from sfexit.offboarding.asking import Asking, Look, value
+from sfexit.offboarding import dashboards, finding, owned, people
+from sfexit.offboarding.asking import Asking, Look, Row, number, value
 from sfexit.offboarding.finding import Group
 from sfexit.offboarding.looking import IDS, chunks, each
 from sfexit.offboarding.plan import Plan, soql_list
@@ -25,6 +25,8 @@ class Left:
     sessions: int
     tokens: int
     rows: Mapping[str, int]  # object.field → rows
+    dashboards: int = 0  # that still run as this user
+    approvals: int = 0  # that wait for this user
 
     @property
     def gone(self) -> bool:
@@ -52,6 +54,8 @@ class Remains:
                 "sessions": one.sessions,
                 "tokens": one.tokens,
                 "rows": dict(one.rows),
+                "dashboards": one.dashboards,
+                "approvals": one.approvals,
             }
             for one in self.people
         }
@@ -68,12 +72,14 @@ def remains(client: Client, plan: Plan) -> Remains:
     ids = [one.user_id for one in plan.people]
     if not ids:
         return Remains((), len(certain), tuple(asking.unknown))
-    users, logins, sessions, tokens = asking.look(
+    users, logins, sessions, tokens, boards, items = asking.look(
         [
             Look("User", ("IsActive",), "Id", must=True),
             Look("UserLogin", ("UserId", "IsFrozen"), "UserId", must=True),
             Look("AuthSession", ("UsersId",), "UsersId", must=True),
             Look("OauthToken", ("UserId",), "UserId", must=True),
+            Look("Dashboard", ("RunningUserId", "Type"), "RunningUserId", count=True),
+            Look("ProcessInstanceWorkitem", ("ActorId",), "ActorId", count=True),
         ],
         ids,
     )
@@ -81,6 +87,7 @@ def remains(client: Client, plan: Plan) -> Remains:
     frozen = {value(row, "UserId"): value(row, "IsFrozen") == "true" for row in logins or ()}
     signed = [value(row, "UsersId") for row in sessions or ()]
     held = [value(row, "UserId") for row in tokens or ()]
+    run = [one for one in boards or () if value(one, "Type") != dashboards.DYNAMIC]
     records = _records(client, asking, plan, ids)
     return Remains(
         tuple(
@@ -92,12 +99,18 @@ def remains(client: Client, plan: Plan) -> Remains:
                 signed.count(one.user_id),
                 held.count(one.user_id),
                 records[one.user_id],
+                _counted(run, "RunningUserId", one.user_id),
+                _counted(items or (), "ActorId", one.user_id),
             )
             for one in plan.people
         ),
         len(certain),
         tuple(asking.unknown),
     )
+
+
+def _counted(rows: Sequence[Row], field: str, user: str) -> int:
+    return sum(number(row) for row in rows if value(row, field) == user)
 
 
 def _records(

@@ -14,6 +14,7 @@ from itertools import groupby
 from typing import Any
 
 from sfexit.errors import DamagedAnswer, OrgRefused, OutcomeUnknown, SfexitError
+from sfexit.offboarding import dashboards
 from sfexit.offboarding.files import CONTENT, current, deployed
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.looking import by_ids, chunks, text
@@ -31,7 +32,7 @@ _LOCK_TRIES, _LOCK_WAIT = 3, 2.0  # seconds
 _JOINED_BY = ("AssigneeId", "UserId", "UserOrGroupId", "MemberId")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT")
 #: Deactivations have long consequences each: few in one request.
-_FEW = {"User": 25}
+_FEW = {"User": 25, "Dashboard": dashboards.MOST}
 
 
 @dataclass(frozen=True)
@@ -74,8 +75,8 @@ def carry_out(
                 _part(client, journal, kind, name, locked)
 
 
-def requests(steps: Sequence[Step]) -> list[Request]:
-    """The requests that these steps come to."""
+def requests(client: Client, steps: Sequence[Step]) -> list[Request]:
+    """The requests that these steps come to. Only reads. Raises OrgRefused."""
     out = []
     for (kind, name), group in _grouped(steps):
         for part in chunks(group, _most(kind, name)):
@@ -84,6 +85,10 @@ def requests(steps: Sequence[Step]) -> list[Request]:
                     Request("POST", "/metadata/deployRequest", {one.record_id: one.after[CONTENT]})
                     for one in part
                 ]
+            elif kind == "run_as":
+                made = dashboards.files(client, part).values()
+                files = {one.path: one.after.decode() for one in made if one.refused is None}
+                out += [Request("POST", "/metadata/deployRequest", files)] if files else []
             elif kind == "revoke":
                 out += [Request("POST", "/services/oauth2/revoke", "token=(hidden)") for _ in part]
             elif kind == "delete":
@@ -188,6 +193,8 @@ def _send(client: Client, kind: str, name: str, steps: list[Step]) -> list[Outco
         return writing.delete(client, [one.record_id for one in steps])
     if kind == "deploy":
         return [deployed(client, one) for one in steps]
+    if kind == "run_as":
+        return dashboards.run_as(client, steps)
     return [_revoke(client, one) for one in steps]
 
 
@@ -298,4 +305,5 @@ _STATES: dict[str, Callable[[Client, str, list[Step]], dict[str, str]]] = {
     "revoke": _deletes,
     "create": _creates,
     "deploy": _deploys,
+    "run_as": _updates,
 }

@@ -176,7 +176,7 @@ def _steps(read: _Read, done: Plan, now: datetime) -> tuple[list[Step], set[str]
 def _reversed(step: Step, record_id: str) -> Step:
     text = f"Take back: {step.text}"
     same = (f"undo-{step.id}", _phase(step))
-    if step.kind in ("update", "deploy"):
+    if step.kind in ("update", "deploy", "run_as"):
         return Step(
             *same, step.kind, step.user_id, step.object, record_id, step.after, step.before, text
         )

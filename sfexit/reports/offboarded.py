@@ -107,6 +107,11 @@ def people(left: Sequence[Left]) -> Iterator[str]:
             f"   {printable(one.username, 50):<50} {_state(one):<10} {rows:>9,} records "
             f"{one.sessions:>3} sessions {one.tokens:>3} tokens"
         )
+        if one.dashboards or one.approvals:
+            told = [f"{n:,} {what}" for n, what in
+                    ((one.dashboards, "dashboards run as this user"),
+                     (one.approvals, "approvals wait for this user")) if n]  # fmt: skip
+            yield f"     {', '.join(told)}"
     if len(left) > _SHOWN * 2:
         yield f"   and {len(left) - _SHOWN * 2:,} more: see --json"
 

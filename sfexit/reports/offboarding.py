@@ -28,7 +28,7 @@ _PHASES = {
     "strip": "take permission sets, licences, groups, queues, territories",
     "blockers": "lift blockers that were approved",
     "ownership": "hand records over",
-    "work": "hand over approvals",
+    "work": "hand over approvals, and dashboards that were approved",
     "deactivate": "deactivate",
 }
 _KINDS = {

@@ -93,6 +93,7 @@ class Component:
     is_folder: bool = False
     listed: bool = True
     modified: str = "2026-03-01T09:30:00.000Z"
+    id: str = ""
 
     @property
     def file_name(self) -> str:

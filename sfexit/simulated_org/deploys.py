@@ -2,7 +2,8 @@
 Using REST", DeployOptions, DeployResult, DeployMessage): files that the org has are replaced.
 
 Stricter than it may be: only what is there can be deployed, each file must be named by the
-package, and whoever is named in an element for a user must be an active user.
+package, and whoever is named in an element for a user must be an active user; for a dashboard see
+there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
-from .components import NAMESPACE
+from . import dashboards
+from .components import NAMESPACE, Component
 from .errors import ApiError, not_found
 from .ids import IdSpace
 from .writes import Change
@@ -99,7 +101,7 @@ class Deploys:
             found = next((c for c in everything.values() if path in dict(c.files)), None)
             problem = "No package.xml entry, or no such component"
             if found is not None and (found.type, found.full_name) in named:
-                problem = self._problem(content)
+                problem = self._problem(found, content, one.by)
             if problem or found is None:
                 full = path.rpartition("/")[2]
                 one.problems.append(
@@ -111,22 +113,27 @@ class Deploys:
         if one.problems or one.options.get("checkOnly"):
             return
         added = self.org.metadata.components.added
-        for component, path, content in changed:
+        for component, path, told in changed:
             before = dict(component.files)
+            content = told
+            if component.type == "Dashboard":
+                content = dashboards.taken(self.org, component, told, one.by)
             new = replace(component, files=tuple({**before, path: content}.items()))
             added[:] = [c for c in added if (c.type, c.full_name) != (new.type, new.full_name)]
             added.append(new)
             log = self.org.writes.log
             log.append(
-                Change(len(log) + 1, self.org.now(), one.by, "deploy", new.type, path,
+                Change(len(log) + 1, self.org.now(), one.by, "deploy", new.type, new.id or path,
                        {"content": before[path].decode()}, {"content": content.decode()})
             )  # fmt: skip
 
-    def _problem(self, content: bytes) -> str:
+    def _problem(self, component: Component, content: bytes, by: str) -> str:
         try:
             tree = ElementTree.fromstring(content)  # noqa: S314 (requests of tests)
         except ElementTree.ParseError:
             return "The file is not well-formed XML"
+        if component.type == "Dashboard":
+            return dashboards.problem(self.org, component, content, by)
         users = self.org.tables.tables["User"]
         changes = users.changes
         active = {

@@ -30,6 +30,8 @@ class Doubts:
     ``freeze_ends_sessions``: freezing a user ends their sessions.
     ``locked_is_invalid_grant``: the sign-in to a locked org is refused with ``invalid_grant``;
     else with ``inactive_org``.
+    ``unknown_running_user_refused``: a dashboard whose running user is nobody, or inactive, is
+    refused; else it runs as who deploys it, as documented.
     ``version_68``: API version 68.0 is offered.
     """
 
@@ -51,4 +53,5 @@ class Doubts:
     owner_change_drops_teams: bool = True
     freeze_ends_sessions: bool = False
     locked_is_invalid_grant: bool = False
+    unknown_running_user_refused: bool = False
     version_68: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING
 
-from . import staff_access, staff_files, staff_people, staff_work
+from . import dashboards, staff_access, staff_files, staff_people, staff_work
 from .columns import Value
 from .staff import Employed, Staff
 
@@ -22,6 +22,7 @@ def employ(org: SimulatedOrg, staff: Staff) -> Employed:
     staff_access.place(h)
     staff_work.place(h)
     staff_files.place(h)
+    dashboards.place(h)
     return h.who
 
 

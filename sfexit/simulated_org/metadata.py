@@ -211,7 +211,7 @@ class Metadata:
             + _tag("createdDate", _STAMP)
             + _tag("fileName", prefix + c.file_name)
             + _tag("fullName", c.full_name)
-            + _tag("id", "")
+            + _tag("id", c.id)
             + _tag("lastModifiedById", user)
             + _tag("lastModifiedByName", "Integration User")
             + _tag("lastModifiedDate", c.modified)

@@ -282,10 +282,21 @@ def _work() -> list[SObject]:
             flags=("deletable", "updateable"),
         ),
         make(
+            "Folder",
+            "00l",
+            "Name string(80) required name\nDeveloperName string(80)\nAccessType string(40)\n"
+            "Type string(40)\nIsReadonly boolean",
+            system="nodelete",
+            fixed=0,
+            flags=_SETUP,
+        ),
+        make(
             "Dashboard",
             "01Z",
-            "Title string(80) name\nDeveloperName string(80)\nFolderId ref(User) rel=Folder\n"
-            "FolderName string(255)\nRunningUserId ref(User)\nType string(40)",
+            "Title string(80) name\nDeveloperName string(80)\n"
+            "FolderId ref(Folder,User) rel=Folder\n"
+            "FolderName string(255)\nRunningUserId ref(User)\nType string(40)\n"
+            "NamespacePrefix string(15)",
             fixed=0,
             scopes=("everything", "mine", "allPrivate"),
             flags=READ_ONLY,

@@ -1,4 +1,4 @@
-"""What goes on: sessions, tokens, logins; jobs, approvals, dashboards, sites; teams and shares."""
+"""What goes on: sessions, tokens, logins; jobs, approvals, sites; teams and shares."""
 
 from __future__ import annotations
 
@@ -131,19 +131,6 @@ def _work(h: Hiring) -> None:
                 "InterviewStatus": "Paused",
                 "OwnerId": h.id("User", people[0]),
             }
-        ],
-    )
-    h.give(
-        "Dashboard",
-        [
-            {
-                "Title": f"Board {k}",
-                "DeveloperName": f"Board_{k}",
-                "FolderName": "Sales",
-                "RunningUserId": h.id("User", people[k]),
-                "Type": "SpecifiedUser",
-            }
-            for k in range(min(3, len(people)))
         ],
     )
     h.give(

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from sfexit.offboarding import planning, undoing
-from sfexit.offboarding.flags import FLAGS, LIFTED
+from sfexit.offboarding.flags import FLAGS, LIFTABLE, LIFTED
 from sfexit.offboarding.plan import Plan
 from sfexit.offboarding.successors import MANAGER, NAMED, ROUND_ROBIN, Rules
 from sfexit.offboarding.wanted import FREEZE_ONLY, FULL, Leaver, Wanted
@@ -102,7 +102,7 @@ def planned(place: Office, case: Case) -> Plan:
             min_admins=case.least,
             include_portal=True,
             accepted=tuple(flag for flag, _ in FLAGS.values()),
-            lift=LIFTED,
+            lift=LIFTABLE,
         ),
     )
     leaving = {one.user_id for one in plan.people}
@@ -146,7 +146,7 @@ def working_administrators(place: Office, without: set[str] | None = None) -> in
 
 def everything(place: Office) -> dict[str, object]:
     """Owners and people with their ids; what joins them without, since it may be made again."""
-    names = (*owned_objects(place.org), "User", "UserLogin")
+    names = (*owned_objects(place.org), "User", "UserLogin", "Dashboard")
     shares = {
         name: [row for row in place.bag_of(name) if "RowCause=Manual" in row]
         for name in ("AccountShare", "OpportunityShare")
