@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import json
 import os
 import shutil
@@ -250,14 +251,24 @@ def _top(object_name: str) -> str:
 def _claimed(
     lookup: sqlite3.Connection, folder: str, name: str, owner: str, extension: str, mark: str
 ) -> str:
-    """`folder`/`name`, or with the id behind it when that is another's already."""
-    path = f"{folder}/{name}"
-    row = lookup.execute("SELECT owner FROM taken WHERE path = ?", (folded(path),)).fetchone()
-    if row is not None and row[0] != owner:
-        stem = name.removesuffix(f"{mark}.{extension}") if extension else name
-        path = f"{folder}/{safe_name(stem, extension, mark=f' ({owner}){mark}')}"
-    lookup.execute("INSERT OR IGNORE INTO taken VALUES (?, ?)", (folded(path), owner))
-    return path
+    """`folder`/`name`, or with the id behind it when that is another's already. Nobody gets what is
+    another's: the later file would take the place of the first."""
+    for path in _candidates(folder, name, owner, extension, mark):
+        row = lookup.execute("SELECT owner FROM taken WHERE path = ?", (folded(path),)).fetchone()
+        if row is None:
+            lookup.execute("INSERT INTO taken VALUES (?, ?)", (folded(path), owner))
+        if row is None or row[0] == owner:
+            return path
+    raise AssertionError
+
+
+def _candidates(folder: str, name: str, owner: str, extension: str, mark: str) -> Iterator[str]:
+    """The name; with the id behind it, which somebody's title may hold too; and with a number."""
+    yield f"{folder}/{name}"
+    stem = name.removesuffix(f"{mark}.{extension}") if extension else name
+    yield f"{folder}/{safe_name(stem, extension, mark=f' ({owner}){mark}')}"
+    for number in itertools.count(2):
+        yield f"{folder}/{safe_name(stem, extension, mark=f' ({owner}) {number}{mark}')}"
 
 
 def _place(source: Path, target: Path, *, link: bool) -> bool:

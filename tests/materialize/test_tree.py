@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import tempfile
 import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfexit.errors import Blocked
@@ -46,7 +47,17 @@ def test_an_extension_is_not_put_twice() -> None:
     assert safe_name("Quote.v2", "pdf") == "Quote.v2.pdf"
 
 
-def make_bag(root: Path) -> Path:
+LINES = [
+    ("ContentVersion", "068A", "Quote 2023", "pdf", "069A", "1", "false", ""),
+    ("ContentVersion", "068B", "Quote 2023", "pdf", "069A", "2", "true", ""),
+    ("ContentVersion", "068C", "quote 2023", "pdf", "069B", "1", "true", ""),
+    ("ContentVersion", "068D", "A note", "snote", "069C", "1", "true", "text/html"),
+    ("Attachment", "00PA", "../../x.pdf", "pdf", "001C", "", "", ""),
+    ("Attachment", "00PB", "gone", "bin", "001Z", "", "", ""),
+]
+
+
+def make_bag(root: Path, lines: list[tuple[str, ...]] = LINES) -> Path:
     """A bag as far as this command reads one: no exporter at hand."""
     bag = root / "home/bags/0001"
     tables = {
@@ -75,14 +86,6 @@ def make_bag(root: Path) -> Path:
         fields = [{"name": column} for column in columns]
         resources.append({"title": name, "path": [path], "schema": {"fields": fields}})
     (bag / "data/datapackage.json").write_text(json.dumps({"resources": resources}))
-    lines = [
-        ("ContentVersion", "068A", "Quote 2023", "pdf", "069A", "1", "false", ""),
-        ("ContentVersion", "068B", "Quote 2023", "pdf", "069A", "2", "true", ""),
-        ("ContentVersion", "068C", "quote 2023", "pdf", "069B", "1", "true", ""),
-        ("ContentVersion", "068D", "A note", "snote", "069C", "1", "true", "text/html"),
-        ("Attachment", "00PA", "../../x.pdf", "pdf", "001C", "", "", ""),
-        ("Attachment", "00PB", "gone", "bin", "001Z", "", "", ""),
-    ]
     header = ["object", "record_id", "title", "path", "parent_id", "version_number", "is_latest",
               "content_type"]  # fmt: skip
     index = bag / "data/files/index.csv.gz"
@@ -130,6 +133,45 @@ def test_by_folder(tmp_path: Path) -> None:
     found = tree_of(tmp_path / "tree")
     assert found["Libraries/Library/_CON/Quote 2023 (v2).pdf"] == "bytes of 068B"
     assert len(found) == 6
+
+
+#: Titles of files of one record that want the same place, in the order of the index.
+CROWDS = {
+    "one name": ["x"] * 4,
+    "a title that is the way out of another": ["x (00P0000000000002)", "x (00P0000000000003)", "x",
+                                               "x", "x"],
+    "letters that some file systems take for one": ["é", "e\u0301", "É", "E\u0301", "ﬁ", "fi", "FI"],
+    "nothing left of them": ["", "...", "\u202e", "\0", "___"],
+    "long": ["x" * 300, "x" * 300 + "y", "x" * 299],
+    "a number": ["x", "x", "x (00P0000000000001) 2", "x (00P0000000000001)"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("crowd", CROWDS)
+def test_no_file_takes_the_place_of_another(crowd: str, tmp_path: Path) -> None:
+    titles = CROWDS[crowd]
+    lines = [("Attachment", f"00P{n:013d}", title, "pdf", "001A", "", "", "")
+             for n, title in enumerate(titles)]  # fmt: skip
+    home = make_bag(tmp_path, lines)
+    tree = materialize(home, tmp_path / "tree", by=RECORD)
+    found = tree_of(tmp_path / "tree")
+    assert sorted(found.values()) == sorted(f"bytes of {line[1]}" for line in lines)
+    assert len({folded(path) for path in found}) == len(titles) == tree.files
+    assert materialize(home, tmp_path / "tree", by=RECORD).made == 0
+    assert tree_of(tmp_path / "tree") == found
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["x", "X", "x (00P0000000000001)", "x (00P0000000000000)", "x ",
+                                 "x (00P0000000000001) 2", "é", "e\u0301", ".", ""]), max_size=8))  # fmt: skip
+def test_no_crowd_of_titles_does(titles: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        lines = [("Attachment", f"00P{n:013d}", title, "pdf", "001A", "", "", "")
+                 for n, title in enumerate(titles)]  # fmt: skip
+        home = make_bag(Path(folder), lines)
+        materialize(home, Path(folder) / "tree", by=RECORD)
+        found = tree_of(Path(folder) / "tree")
+        assert sorted(found.values()) == sorted(f"bytes of {line[1]}" for line in lines)
 
 
 def test_it_goes_on_and_gives_the_same_names(tmp_path: Path) -> None:
