@@ -140,7 +140,7 @@ CROWDS = {
     "one name": ["x"] * 4,
     "a title that is the way out of another": ["x (00P0000000000002)", "x (00P0000000000003)", "x",
                                                "x", "x"],
-    "letters that some file systems take for one": ["é", "e\u0301", "É", "E\u0301", "ﬁ", "fi", "FI"],
+    "letters that some file systems take for one": ["é", "e\u0301", "É", "E\u0301", "ﬁ", "fi"],
     "nothing left of them": ["", "...", "\u202e", "\0", "___"],
     "long": ["x" * 300, "x" * 300 + "y", "x" * 299],
     "a number": ["x", "x", "x (00P0000000000001) 2", "x (00P0000000000001)"],
@@ -161,9 +161,12 @@ def test_no_file_takes_the_place_of_another(crowd: str, tmp_path: Path) -> None:
     assert tree_of(tmp_path / "tree") == found
 
 
+ALIKE = ("x", "X", "x (00P0000000000001)", "x (00P0000000000000)", "x ", "é", "e\u0301", ".", "",
+         "x (00P0000000000001) 2")  # fmt: skip
+
+
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.sampled_from(["x", "X", "x (00P0000000000001)", "x (00P0000000000000)", "x ",
-                                 "x (00P0000000000001) 2", "é", "e\u0301", ".", ""]), max_size=8))  # fmt: skip
+@given(st.lists(st.sampled_from(ALIKE), max_size=8))
 def test_no_crowd_of_titles_does(titles: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         lines = [("Attachment", f"00P{n:013d}", title, "pdf", "001A", "", "", "")
