@@ -125,7 +125,7 @@ def _special(
                 line,
                 line.amount,
                 f"{law.title}: no switching charges from {law.charges_end} on",
-                f"{line.product} of {line.amount} {one.currency} is a switching charge; under "
+                f"{line.product} of {line.amount:,} {one.currency} is a switching charge; under "
                 f"{law.title} none may be asked for from {law.charges_end} on. Please cancel it.",
             )
     elif labels.says(line.product, "fee"):
@@ -142,8 +142,8 @@ def _special(
                 one,
                 line,
                 max(more, Decimal(0)),
-                f"{line.amount} billed, {shown}",
-                f"{line.product} of {line.amount} {one.currency} differs from what our contract "
+                f"{line.amount:,} billed, {shown}",
+                f"{line.product} of {line.amount:,} {one.currency} differs from what our contract "
                 f"says ({shown}); please name the clause, or correct it.",
             )
     elif own := products.separate(line.product, contract.separate):
@@ -206,7 +206,7 @@ def _ordinary(one: Statement, line: Line, contract: Contract, last: date) -> Ite
                 amount,
                 f"service to {line.service_end}, the end is {last}",
                 f"{line.product} is billed to {line.service_end}, the last day of our contract "
-                f"is {last}; please credit {amount} {one.currency}.",
+                f"is {last}; please credit {amount:,} {one.currency}.",
             )
     yield from _dearer(one, line, lines, contract)
 
@@ -238,9 +238,9 @@ def _dearer(
         one,
         line,
         more,
-        f"{line.amount} billed, {rounded(right, one.currency)} by the contract",
-        f"{line.product}: {line.amount} {one.currency} is billed, the agreed price makes "
-        f"{rounded(right, one.currency)}; please credit {more} {one.currency}.",
+        f"{line.amount:,} billed, {rounded(right, one.currency):,} by the contract",
+        f"{line.product}: {line.amount:,} {one.currency} is billed, the agreed price makes "
+        f"{rounded(right, one.currency):,}; please credit {more:,} {one.currency}.",
     )
 
 
@@ -293,7 +293,7 @@ def _quantities(one: Statement, contract: Contract) -> Iterator[Finding]:
                 more,
                 f"{count:f} pieces billed, {agreed} in the contract",
                 f"{count:f} pieces of {product} are billed, our contract has {agreed}; please "
-                f"credit {more} {one.currency}.",
+                f"credit {more:,} {one.currency}.",
             )
 
 

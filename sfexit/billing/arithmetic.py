@@ -51,7 +51,8 @@ def adds_up(one: Statement) -> Iterator[Finding]:
                     one,
                     line,
                     abs(off),
-                    f"{line.net} and {line.tax} tax are {line.net + line.tax}, not {line.gross}",
+                    f"{line.net:,} and {line.tax:,} tax are {line.net + line.tax:,}, "
+                    f"not {line.gross:,}",
                     f"for {line.product}, net and tax do not make the gross amount; correct it.",
                 )
         yield from _price(one, line)
@@ -68,8 +69,8 @@ def adds_up(one: Statement) -> Iterator[Finding]:
                 one,
                 None,
                 abs(total - told),
-                f"the lines' {name} amounts make {total}, the invoice says {told}",
-                f"the lines add up to {total} {one.currency} {name}, but {told} is asked for; "
+                f"the lines' {name} amounts make {total:,}, the invoice says {told:,}",
+                f"the lines add up to {total:,} {one.currency} {name}, but {told:,} is asked for; "
                 "please correct the invoice.",
             )
             return
@@ -81,8 +82,9 @@ def adds_up(one: Statement) -> Iterator[Finding]:
                 one,
                 None,
                 abs(right - one.tax),
-                f"{one.tax_rate} % of {one.net} are {right}, not {one.tax}",
-                f"{one.tax_rate} % tax on {one.net} {one.currency} are {right}, but {one.tax} is "
+                f"{one.tax_rate} % of {one.net:,} are {right:,}, not {one.tax:,}",
+                f"{one.tax_rate} % tax on {one.net:,} {one.currency} are {right:,}, "
+                f"but {one.tax:,} is "
                 "asked for; please correct the invoice.",
             )
     if one.net is not None and one.tax is not None and one.gross is not None:
@@ -93,7 +95,7 @@ def adds_up(one: Statement) -> Iterator[Finding]:
                 one,
                 None,
                 abs(off),
-                f"{one.net} net and {one.tax} tax are {one.net + one.tax}, not {one.gross}",
+                f"{one.net:,} net and {one.tax:,} tax are {one.net + one.tax:,}, not {one.gross:,}",
                 "net and tax do not make the total; please correct it.",
             )
 
@@ -128,9 +130,9 @@ def _price(one: Statement, line: Line) -> Iterator[Finding]:
             one,
             line,
             abs(line.amount - nearest),
-            f"{line.quantity} at {line.unit_price} makes {rounded(nearest, one.currency)} for this "
-            f"period, not {line.net}",
-            f"for {line.product}, quantity, price and period do not make {line.net} "
+            f"{line.quantity} at {line.unit_price} makes {rounded(nearest, one.currency):,} "
+            f"for this period, not {line.net:,}",
+            f"for {line.product}, quantity, price and period do not make {line.net:,} "
             f"{one.currency}; please explain or correct it.",
         )
 
@@ -203,9 +205,9 @@ def twice(statements: Sequence[Statement]) -> tuple[list[Statement], list[Findin
                 one,
                 None,
                 _total(one),
-                f"also in {before.source}, of {before.issue_date} over {_total(before)}",
-                f"we have this number twice, of {before.issue_date} over {_total(before)} and of "
-                f"{one.issue_date} over {_total(one)} {one.currency}; please confirm which one "
+                f"also in {before.source}, of {before.issue_date} over {_total(before):,}",
+                f"we have this number twice, of {before.issue_date} over {_total(before):,} and of "
+                f"{one.issue_date} over {_total(one):,} {one.currency}; please confirm which one "
                 "stands and cancel the other.",
             )
         )
@@ -230,7 +232,7 @@ def twice(statements: Sequence[Statement]) -> tuple[list[Statement], list[Findin
                         line.amount,
                         f"{service[1]} to {service[2]} is on {other[0].invoice_no} too",
                         f"{line.product} for {service[1]} to {service[2]} was already "
-                        f"billed with {other[0].invoice_no}; please credit {line.amount} "
+                        f"billed with {other[0].invoice_no}; please credit {line.amount:,} "
                         f"{one.currency}.",
                     )
                 )
@@ -276,7 +278,7 @@ def _overlapping(
             amount,
             f"{start} to {end} is on {other.invoice_no} too",
             f"{line.product} for {start} to {end} was already billed with {other.invoice_no}; "
-            f"please credit {amount} {one.currency}.",
+            f"please credit {amount:,} {one.currency}.",
         )
         return
 
@@ -300,8 +302,8 @@ def overdue(one: Statement, today: date) -> Iterator[Finding]:
         one,
         None,
         one.open_amount,
-        f"{one.open_amount} open, due {one.due_date}, {late} days late.{risk}",
-        f"{one.open_amount} {one.currency} is shown as open; please confirm our payment, or take "
+        f"{one.open_amount:,} open, due {one.due_date}, {late} days late.{risk}",
+        f"{one.open_amount:,} {one.currency} is shown as open; please confirm our payment, or take "
         "note that we dispute it for the reasons named in this letter.",
     )
 

@@ -105,9 +105,9 @@ def agreed_credits(statements: Sequence[Statement], contract: Contract) -> Itera
                 "BILL08",
                 missing,
                 contract.currency,
-                f"{agreed.amount} agreed{where}, {received} credited",
-                f"For {agreed.product} a credit of {agreed.amount} {contract.currency} was "
-                f"agreed{where}, {received} was credited. Please send a credit memo over "
+                f"{agreed.amount:,} agreed{where}, {received:,} credited",
+                f"For {agreed.product} a credit of {agreed.amount:,} {contract.currency} was "
+                f"agreed{where}, {received:,} was credited. Please send a credit memo over "
                 f"{missing} {contract.currency}.",
                 product=agreed.product,
             )

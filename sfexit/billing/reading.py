@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from sfexit.billing import csv_statements, pdf_statements
@@ -31,6 +31,23 @@ def read(path: Path, mapping: Mapping, told: Habits) -> list[Statement]:
     if path.suffix.lower() == ".pdf":
         raise UsageProblem(f"{path} is a damaged PDF and cannot be read: download it again")
     return built(csv_statements.drafts(raw, path.name, mapping), habits)
+
+
+def read_all(paths: Sequence[Path], mapping: Mapping, told: Habits) -> list[Statement]:
+    """The statements of all files. Raises UsageProblem that names each file that cannot be read."""
+    found: list[Statement] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            found += read(path, mapping, told)
+        except UsageProblem as problem:
+            problems.append(str(problem))
+    if len(problems) > 1:
+        count = f"{len(problems):,} of {len(paths):,} files"
+        raise UsageProblem(f"{count} cannot be read, nothing was checked: {'; '.join(problems)}")
+    if problems:
+        raise UsageProblem(problems[0])
+    return found
 
 
 def files_of(paths: Iterable[Path]) -> list[Path]:

@@ -95,9 +95,9 @@ def _missing_credit(credit: ExpectedCredit | None, expect_refund: bool) -> list[
             "BILL08",
             credit.missing,
             credit.currency,
-            f"{credit.amount} expected, {credit.received} credited; {ONLY_IF}",
-            f"Our contract ended on {credit.ended}; {claim} a credit of {credit.amount} "
-            f"{credit.currency} is due for unused days, {credit.received} was credited. Please "
+            f"{credit.amount:,} expected, {credit.received:,} credited; {ONLY_IF}",
+            f"Our contract ended on {credit.ended}; {claim} a credit of {credit.amount:,} "
+            f"{credit.currency} is due for unused days, {credit.received:,} was credited. Please "
             "send the credit memo.",
         )
     ]

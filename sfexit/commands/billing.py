@@ -127,7 +127,7 @@ def check(
     """
     from sfexit.billing.mapping import Mapping
     from sfexit.billing.mapping import load as load_mapping
-    from sfexit.billing.reading import files_of, read
+    from sfexit.billing.reading import files_of, read_all
     from sfexit.billing.review import SURE, review
     from sfexit.billing.written import Habits
     from sfexit.commands._files import write_whole
@@ -136,11 +136,7 @@ def check(
     contract = _contract(home, contract_file)
     mapping = load_mapping(mapping_file) if mapping_file else Mapping()
     told = review(
-        [
-            one
-            for path in files_of(statements)
-            for one in read(path, mapping, Habits(decimal, dates))
-        ],
+        read_all(files_of(statements), mapping, Habits(decimal, dates)),
         contract,
         _options.day(today),
         ended=ended.date() if ended else None,

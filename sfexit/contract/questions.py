@@ -129,7 +129,7 @@ class _Answers:
                 if answer:
                     found[key] = read(answer)
             except (ValueError, ArithmeticError):
-                self._say(f"  {key}: not understood; {question}")
+                self._say(f"  {key}: {answer!r} is not understood")
                 continue
             wrong = self._wrong(name, key)
             if not wrong:

@@ -12,7 +12,7 @@ from typing import Any
 
 from sfexit.billing.findings import RULES, ExpectedCredit, Review
 from sfexit.billing.statement import Statement
-from sfexit.contract.costs import ONLY_IF
+from sfexit.contract.costs import ONLY_IF, rounded
 from sfexit.contract.laws import COUNSEL
 from sfexit.redaction import printable
 from sfexit.reports import html
@@ -138,8 +138,10 @@ def summary(told: Review) -> Iterator[str]:
     for total in told.totals:
         still = "" if total.open_amount is None else f", open as printed {total.open_amount:,}"
         yield (
-            f"   {total.currency or '(currency unknown)'} net: billed {total.invoiced:,}, "
-            f"given back {total.credited:,}, balance {total.balance:,}{still}"
+            f"   {total.currency or '(currency unknown)'} net: "
+            f"billed {_figure(total.invoiced, total.currency)}, "
+            f"given back {_figure(total.credited, total.currency)}, "
+            f"balance {_figure(total.balance, total.currency)}{still}"
         )
     yield from _further(told)
     yield ""
@@ -189,6 +191,12 @@ def _sum(one: Statement) -> Decimal:
     return sum((line.amount for line in one.all_lines), Decimal(0))
 
 
+def _figure(amount: Decimal, currency: str) -> str:
+    """Such as `0.00`: never fewer places than the currency has, and never one less than told."""
+    shown = rounded(amount, currency)
+    return f"{shown if shown == amount else amount:,}"
+
+
 def page(told: Review) -> str:
     """The same as one HTML file."""
     kind = "alarm" if told.findings else "calm"
@@ -205,7 +213,7 @@ def page(told: Review) -> str:
                 [
                     (
                         f"{one.rule} {one.title}",
-                        " ".join(filter(None, (one.invoice_no, one.source))),
+                        ", ".join(filter(None, (one.invoice_no, one.source))),
                         " – ".join(filter(None, (one.product, one.why))),
                         f"{one.amount:,} {one.currency}" if one.amount else "",
                         one.sentence,
@@ -239,9 +247,9 @@ def page(told: Review) -> str:
             [
                 (
                     one.currency,
-                    f"{one.invoiced:,}",
-                    f"{one.credited:,}",
-                    f"{one.balance:,}",
+                    _figure(one.invoiced, one.currency),
+                    _figure(one.credited, one.currency),
+                    _figure(one.balance, one.currency),
                     "" if one.open_amount is None else f"{one.open_amount:,}",
                 )
                 for one in told.totals

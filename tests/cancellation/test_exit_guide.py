@@ -17,6 +17,7 @@ def test_every_row_is_answered_once() -> None:
     rows = re.findall(r"^\| S(\d+) \| ([^|]+)\| ([^|]+)\|", PAGE, re.MULTILINE)
     assert [int(number) for number, _, _ in rows] == list(range(1, 34))
     assert all(step.strip() and answer.strip() for _, step, answer in rows)
+    assert all("`sfexit " in answer for _, _, answer in rows)
     assert "## Questions (S34)" in PAGE
 
 

@@ -191,6 +191,17 @@ def test_each_unreadable_file_gets_one_sentence(
     assert says in err and name in err and "Traceback" not in err
 
 
+def test_all_unreadable_files_are_named_at_once(home: Path) -> None:
+    folder = home / "bills"
+    folder.mkdir()
+    (folder / "a.csv").write_bytes(b"")
+    (folder / "b.pdf").write_bytes(b"%PDF-1.4 broken")
+    (folder / "c.csv").write_text(HEAD + ANNUAL)
+    code, out, err = run(folder, "--home", home)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "2 of 3 files cannot be read" in err and "a.csv" in err and "b.pdf" in err
+
+
 def test_a_pdf_that_is_no_invoice(home: Path) -> None:
     paper = FPDF()
     paper.add_page()

@@ -128,7 +128,7 @@ Sales Cloud
 def test_init_asks_until_an_answer_is_right(tmp_path: Path) -> None:
     code, _, err = run("init", tmp_path / "new", typed=ANSWERS + "\nyes\n")
     assert code == 0, err
-    assert "end: not understood" in err
+    assert "is not understood" in err
     assert "contract.currency is no ISO 4217 code" in err
     assert "email is no e-mail address" in err
     code, out, _ = run(tmp_path / "new", "--json", "--today", "2026-11-22")
