@@ -3,6 +3,7 @@
 A record's FullPhotoUrl is on a host for browsers. The Connect REST API tells another address,
 `fullEmailPhotoUrl`, "available to unauthenticated users" for 30 days (Connect REST API Developer
 Guide, "User Profiles Photo", "Group Photo", "Photo"): that one is asked for, with nothing of ours.
+It is the large picture, 200 pixels wide; no resource gives a larger one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from sfexit.salesforce.ids import full_id
 from sfexit.salesforce.refusals import PassingRefusal
 
 FIELD = "FullPhotoUrl"
+#: Of the picture across the top of a profile no address is told but one for browsers (Connect REST
+#: API Developer Guide, "User Profiles Banner Photo", "Group Banner Photo").
+BANNER = "BannerPhotoUrl"
 RESOURCES: Mapping[str, str] = {
     "User": "connect/user-profiles/{0}/photo",
     "CollaborationGroup": "chatter/groups/{0}/photo",

@@ -28,7 +28,10 @@ def objects() -> list[SObject]:
     pictured = []
     for one in small_objects():
         if one.name == "User":
-            more = parse_fields("FullPhotoUrl url gen=photo\nSmallPhotoUrl url gen=photo")
+            more = parse_fields(
+                "FullPhotoUrl url gen=photo\nSmallPhotoUrl url gen=photo\n"
+                "BannerPhotoUrl url gen=photo"
+            )
             one = replace(one, fields=(*one.fields, *more), fixed=8, weight=0.0, _index={})
         pictured.append(one)
     return [
@@ -82,6 +85,20 @@ def test_every_photo_that_somebody_uploaded(pictured: Rig) -> None:
     assert lines["User"].witnesses["bodies"] == 5 and not lines["User"].incomplete
     proven = verify_offline(pictured.root, Options(level=Level.DEEP, workers=1)).judgement
     assert proven.verdict is Verdict.INTACT, [one.key for one in proven.findings]
+
+
+def test_banners_are_named_for_no_address_gives_them(pictured: Rig) -> None:
+    bag = bag_of(pictured.run())
+    banners = {row["record_id"]: row for row in exceptions_of(bag)}
+    assert set(banners) == {
+        row["Id"] for row in pictured.truth("User") if "/729" in row["BannerPhotoUrl"]
+    }
+    assert len(banners) == 5
+    for row in banners.values():
+        assert (row["field"], row["kind"]) == ("BannerPhotoUrl", "browser")
+        assert "in browsers alone" in row["reason"]
+    line = ledger_of(bag)["User"]
+    assert "5 are banners that only browsers" in line.reason and not line.incomplete
 
 
 def test_the_session_goes_to_the_api_alone(pictured: Rig) -> None:

@@ -72,9 +72,10 @@ def _exception_rows(journal: Journal, elsewhere: Iterable[Body]) -> Iterator[lis
         place = (found[-1]["object"], found[-1]["key"])
     for body in elsewhere:
         size = "" if body.size is None else str(body.size)
+        kind = "browser" if body.banner else "elsewhere"
         yield [
-            body.object, body.record_id, body.field, body.reference, body.title, "elsewhere",
-            "false", body.elsewhere, size, "", body.md5, "", "",
+            body.object, body.record_id, body.field, body.reference, body.title, kind, "false",
+            body.elsewhere, size, "", body.md5, "", "",
         ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import html
 import mimetypes
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sfexit.archive.layout import body_extension, id18
 from sfexit.catalog import Description
@@ -27,6 +27,7 @@ COVERED = {
 _NO_IMAGES = frozenset({"EmailMessage"})
 IMAGE_MARK = b"rtaImage"
 PHOTO_MARK = b"/profilephoto/729"
+_FOR_BROWSERS = "it is a banner, which the org shows in browsers alone, at BannerPhotoUrl"
 
 _SIZES = ("ContentSizeLong", "ContentSize", "BodyLength", "LogFileLength")
 _TITLES = ("Title", "Name", "Filename", "EventType", "DeveloperName")
@@ -73,6 +74,11 @@ class Body:
         return bool(self.reference) and self.field == photos.FIELD
 
     @property
+    def banner(self) -> bool:
+        """Whether it is the picture across the top of a profile, which no address gives."""
+        return bool(self.elsewhere) and self.field == photos.BANNER
+
+    @property
     def packed(self) -> bool:
         """Whether gzip is worth asking for: "event log files can be large" (REST API guide)."""
         return self.object == "EventLogFile"
@@ -87,6 +93,7 @@ class Recipe:
     rich: tuple[str, ...]
     columns: tuple[str, ...]
     photo: bool = False
+    banner: bool = False
     covered: dict[str, str] = field(default_factory=dict)
 
     def bodies(self, row: Sequence[str]) -> Iterator[Body]:
@@ -103,13 +110,20 @@ class Recipe:
                 yield self._image(told, record_id, name, reference)
         if self.photo and (version := photos.version_of(told[photos.FIELD])):
             yield self._image(told, record_id, photos.FIELD, version)
+        if self.banner and (version := photos.version_of(told[photos.BANNER])):
+            yield replace(
+                self._image(told, record_id, photos.BANNER, version), elsewhere=_FOR_BROWSERS
+            )
 
     @property
     def marks(self) -> tuple[bytes, ...]:
         """Words without one of which a page names no body; empty: it always may."""
         if self.blobs:
             return ()
-        return (*((IMAGE_MARK,) if self.rich else ()), *((PHOTO_MARK,) if self.photo else ()))
+        return (
+            *((IMAGE_MARK,) if self.rich else ()),
+            *((PHOTO_MARK,) if self.photo or self.banner else ()),
+        )
 
     def _image(self, told: dict[str, str], record_id: str, name: str, reference: str) -> Body:
         return Body(
@@ -167,12 +181,14 @@ def recipe(description: Description, columns: Sequence[str]) -> Recipe | None:
         if one.extra_type_info == "richtextarea" and one.name in columns and name not in _NO_IMAGES
     ]
     photo = name in photos.RESOURCES and photos.FIELD in columns
-    if not (blobs or rich or covered or photo):
+    banner = name in photos.RESOURCES and photos.BANNER in columns
+    if not (blobs or rich or covered or photo or banner):
         return None
     wanted = [
         "Id",
         *rich,
         *((photos.FIELD,) if photo else ()),
+        *((photos.BANNER,) if banner else ()),
         *_SIZES,
         *_TITLES,
         *_PARENTS,
@@ -188,6 +204,7 @@ def recipe(description: Description, columns: Sequence[str]) -> Recipe | None:
         tuple(rich),
         tuple(dict.fromkeys(one for one in wanted if one in there)),
         photo,
+        banner,
         covered,
     )
 

@@ -283,6 +283,8 @@ class Files(Stage):
                 counts.bytes += found.bytes
                 self.lines += 1
                 yield body, found
+            elif body.banner:
+                counts.banners += 1
             elif body.elsewhere:
                 counts.elsewhere += 1
         for row in self.means.journal.rows(
@@ -293,7 +295,7 @@ class Files(Stage):
             counts.exceptions[row["kind"], bool(row["kept"])] = row["n"]
         if not self.means.selection.files:
             for counts in self.counts.values():
-                left = counts.listed - counts.stored - counts.elsewhere
+                left = counts.listed - counts.stored - counts.elsewhere - counts.banners
                 counts.exceptions[LEFT_OUT, False] = left
 
     def _elsewhere(self) -> Iterator[Body]:

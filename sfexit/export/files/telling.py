@@ -23,13 +23,14 @@ from sfexit.export.files.fetching import (
 
 @dataclass
 class Counts:
-    """Bodies of one object: named by its rows, in the bag, without bytes in the org, exceptions by
-    kind and whether what came was kept."""
+    """Bodies of one object: named by its rows, in the bag, without bytes in the org, banners,
+    exceptions by kind and whether what came was kept."""
 
     listed: int = 0
     stored: int = 0
     bytes: int = 0
     elsewhere: int = 0
+    banners: int = 0
     exceptions: dict[tuple[str, bool], int] = field(default_factory=dict)
 
 
@@ -64,6 +65,11 @@ def with_files(line: LedgerLine, counts: Counts) -> LedgerLine:
     told, remedies = [], []
     if counts.elsewhere:
         told.append(f"{counts.elsewhere:,} are links or lie outside of the org")
+    if counts.banners:
+        told.append(
+            f"{counts.banners:,} are banners that only browsers are given, at the addresses in "
+            "BannerPhotoUrl"
+        )
     for (kind, kept), count in sorted(counts.exceptions.items()):
         if count:
             words = _WORDS[kind].format(n=f"{count:,}")
