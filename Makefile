@@ -17,8 +17,9 @@ LINTED := $(wildcard sfexit tests bench)
 demo: $(VENV)/.for-demo
 	@$(BIN)/sfexit demo
 
+# Four, also on two processors: much of the time goes by waiting for an org that is slow.
 test: $(VENV)/.for-development
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 check: $(VENV)/.for-development
 	@$(BIN)/ruff check $(LINTED)
