@@ -205,6 +205,7 @@ def _letters(
     from sfexit.cancellation.wording import wording
     from sfexit.contract.laws import laws
     from sfexit.reports import letter_docx, letter_html, letter_pdf
+    from sfexit.reports.fonts import find_font
 
     known = laws()
     law = known["eu-data-act"] if "eu-data-act" in facts.contract.laws else None
@@ -213,7 +214,7 @@ def _letters(
     why_not = "" if font and not no_pdf else "--no-pdf" if no_pdf else letter_pdf.missing()
     if why_not and not no_pdf:
         notes.append(f"No PDF was made: {why_not}. The Word files and web pages are complete.")
-    chosen = font or letter_pdf.find_font()
+    chosen = font or find_font()
     for code in languages:
         words = wording(code)
         made: list[Letter] = [compose(NON_RENEWAL, facts, words)]

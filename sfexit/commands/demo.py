@@ -92,7 +92,7 @@ def _play(home: Path, rows: int, settings: Path) -> Stage:
     with serve(org, faults) as server:
         stage = Stage(home, org, server.url, settings)
         stage.act("A made-up company starts its own Salesforce on this machine")
-        stage.say(f"   {len(org.objects)} objects, {rows:,} records, at {server.url}")
+        stage.tell(f"{len(org.objects)} objects, {rows:,} records, at {server.url}")
         leaving.know_the_contract(stage, org.organization_id)
         proving.export(stage, faults)
         waivers = proving.prove(stage)
@@ -121,6 +121,7 @@ def _page(stage: Stage, seconds: float) -> Path:
             tuple(report.Run(ran.line, ran.code, ran.right) for ran in one.runs),
             tuple((what, path.relative_to(stage.home).as_posix()) for what, path in one.made),
             tuple(one.wrong),
+            tuple(one.told),
         )
         for one in stage.acts
     ]

@@ -20,12 +20,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Act:
-    """A part of the rehearsal. `made`: (what it is, its path from the page)."""
+    """A part of the rehearsal. `made`: (what it is, its path from the page); `told`: what else
+    there is to say."""
 
     title: str
     runs: tuple[Run, ...]
     made: tuple[tuple[str, str], ...]
     wrong: tuple[str, ...]
+    told: tuple[str, ...] = ()
 
 
 def _ended(run: Run) -> str:
@@ -53,6 +55,8 @@ def page(acts: Sequence[Act], seconds: float) -> str:
         )
     for number, act in enumerate(acts, 1):
         body.append(f"<h2>{number}. {html.text(act.title)}</h2>")
+        if act.told:
+            body.append(html.items(act.told))
         if act.runs:
             lines = "".join(
                 f"<li><code>{html.text(run.line)}</code>{_ended(run)}</li>" for run in act.runs

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sfexit.errors import UsageProblem
@@ -25,8 +25,13 @@ COLUMNS = (
     "found", "witness", "detail", "meaning", "remedy", "check", "waived_by", "waived_because",
     "register",
 )  # fmt: skip
+GROUPS = (
+    ("What is wrong", {Severity.DAMAGE}),
+    ("What could not be found out", {Severity.UNKNOWN}),
+    ("Notes, which change nothing", {Severity.NOTE}),
+)
 _SHOWN = 25  # findings on a screen; the documents have all
-_ON_PAGE = 2_000
+ON_PAGE = 2_000
 
 # A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection"), whatever the width.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -165,11 +170,7 @@ def section(told: Judgement) -> list[str]:
             [(c.name, word(told, c), c.looked_at, c.why) for c in told.checks],
         ),
     ]
-    for heading, severities in (
-        ("What is wrong", {Severity.DAMAGE}),
-        ("What could not be found out", {Severity.UNKNOWN}),
-        ("Notes, which change nothing", {Severity.NOTE}),
-    ):
+    for heading, severities in GROUPS:
         some = [one for one in told.findings if one.severity in severities]
         if some:
             parts += [f"<h2>{html.text(heading)}</h2>", _findings(some)]
@@ -204,12 +205,12 @@ def _findings(some: Sequence[Finding]) -> str:
     rows = [
         (one.code, " ".join(filter(None, (one.object, one.field, one.record_id, one.path))),
          one.expected, one.found, one.witness, one.detail, one.remedy)
-        for one in some[:_ON_PAGE]
+        for one in some[:ON_PAGE]
     ]  # fmt: skip
     heads = ("Code", "Where", "Expected", "Found", "Witness", "More", "What to do")
     more = ""
-    if len(some) > _ON_PAGE:
-        more = f'<p class="small">and {len(some) - _ON_PAGE:,} more in the CSV of findings</p>'
+    if len(some) > ON_PAGE:
+        more = f'<p class="small">and {len(some) - ON_PAGE:,} more in the CSV of findings</p>'
     return html.table(heads, rows) + more
 
 
@@ -222,39 +223,3 @@ def pdf_ready() -> None:
             "a PDF needs one more package: pip install 'sfexit[pdf]' (the HTML report prints as "
             "well)"
         ) from None
-
-
-def pdf(title: str, facts: Iterable[tuple[str, str]], told: Judgement) -> bytes:
-    """The report on paper. Raises UsageProblem where the library for it is not installed."""
-    pdf_ready()
-    from fpdf import FPDF
-    from fpdf.enums import XPos, YPos
-
-    paper = FPDF(format="A4")
-    paper.set_title(_latin(title))
-    paper.add_page()
-
-    def write(text: str, size: float, style: str = "") -> None:
-        paper.set_font("Helvetica", style, size)
-        paper.multi_cell(0, size * 0.5, _latin(text), new_x=XPos.LMARGIN, new_y=YPos.NEXT)
-
-    write(title, 16, "B")
-    write(told.title, 22, "B")
-    for name, value in facts:
-        write(f"{name}: {value}", 10)
-    write("", 6)
-    for check in told.checks:
-        write(f"{check.name}: {word(told, check)} {check.looked_at} {check.why}", 9)
-    write("", 6)
-    for one in told.findings[:_ON_PAGE]:
-        write(f"{one.severity.value}  {one.code}  {sentence(one)}", 9)
-    if len(told.findings) > _ON_PAGE:
-        write(f"and {len(told.findings) - _ON_PAGE:,} more in the CSV of findings", 9)
-    for one, waiver in told.waived:
-        write(f"waived by {waiver.person}: {one.key} ({waiver.reason})", 9)
-    return bytes(paper.output())
-
-
-def _latin(text: str) -> str:
-    """The fonts of every PDF reader know Latin letters only; others become a question mark."""
-    return printable(text, 2_000).encode("latin-1", "replace").decode("latin-1")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,24 +18,7 @@ from sfexit.cancellation.letters import (
 )
 from sfexit.cancellation.wording import RIGHT_TO_LEFT, Runs, plain
 from sfexit.errors import UsageProblem
-
-# Fonts that systems bring and that hold Latin (with Polish) and Arabic letters alike.
-_FONTS = (
-    "dejavu/DejaVuSans.ttf",
-    "DejaVuSans.ttf",
-    "arial.ttf",
-    "Arial.ttf",
-    "tahoma.ttf",
-    "Tahoma.ttf",
-    "segoeui.ttf",
-    "Arial Unicode.ttf",
-)
-_FOLDERS = {
-    "win32": ("C:/Windows/Fonts",),
-    "darwin": ("/System/Library/Fonts/Supplemental", "/Library/Fonts"),
-}
-_UNIX = ("/usr/share/fonts/truetype", "/usr/share/fonts", "/usr/local/share/fonts")
-
+from sfexit.reports.fonts import find_font
 
 _NARROW, _WIDE = "\u202f", "\u00a0"  # no-break spaces; not every font has the narrow one
 
@@ -51,20 +31,6 @@ def missing() -> str:
     except ImportError:
         return "PDF needs one more package: pip install 'sfexit[letters]'"
     return "" if find_font() else "no font with all letters was found: name one by --font"
-
-
-def find_font(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """A font of this system that will do."""
-    return next((one for one in _places(environment) if one.is_file()), None)
-
-
-def _places(environment: Mapping[str, str]) -> Iterator[Path]:
-    folders = [Path(one) for one in _FOLDERS.get(sys.platform, _UNIX)]
-    if environment.get("HOME"):
-        folders.append(Path(environment["HOME"]) / ".local/share/fonts")
-    for folder in folders:
-        for name in _FONTS:
-            yield folder / name
 
 
 def document(letter: Letter, font: Path) -> bytes:

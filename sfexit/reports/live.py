@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.redaction import printable
-from sfexit.reports import findings, html
+from sfexit.reports import findings, findings_pdf, html
 from sfexit.reports.assess import size
 from sfexit.verify.codes import Severity
 from sfexit.verify.live.results import Live
@@ -190,4 +190,6 @@ def _objects(live: Live) -> str:
 def pdf(told: Whole) -> bytes:
     """The result on paper."""
     name = told.offline.organization or told.offline.org_id or "an archive"
-    return findings.pdf(f"Verification of {name}", facts(told), told.judgement)
+    return findings_pdf.document(
+        f"Verification of {name}", headline(told), facts(told), told.judgement
+    )

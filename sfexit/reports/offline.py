@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sfexit.redaction import printable
-from sfexit.reports import findings, html
+from sfexit.reports import findings, findings_pdf, html
 from sfexit.reports.assess import size
 from sfexit.verify.codes import Level
 from sfexit.verify.offline import Offline
@@ -129,4 +129,7 @@ def page(told: Offline) -> str:
 def pdf(told: Offline) -> bytes:
     """The result on paper."""
     name = told.organization or told.org_id or "an archive"
-    return findings.pdf(f"Verification of {name}", facts(told), told.judgement)
+    when = ("When", f"{told.started:%Y-%m-%d %H:%M} UTC; it says nothing about the org")
+    return findings_pdf.document(
+        f"Verification of {name}", headline(told), [when, *facts(told)], told.judgement
+    )

@@ -33,6 +33,7 @@ from sfexit.contract import questions, terms
 from sfexit.contract.laws import laws
 from sfexit.contract.terms import Contract
 from sfexit.reports import letter_docx, letter_html, letter_pdf
+from sfexit.reports.fonts import find_font
 
 ORG = "00D5g0000000001EAA"
 LAW = laws()["eu-data-act"]
@@ -225,7 +226,7 @@ def test_a_number_keeps_its_order_in_arabic_words() -> None:
 @pytest.mark.parametrize("code", ["pl", "ar", "fr"])
 def test_pdf(code: str) -> None:
     pytest.importorskip("uharfbuzz")
-    font = letter_pdf.find_font()
+    font = find_font()
     if font is None:
         pytest.skip("no font with Arabic letters on this system")
     content = letter_pdf.document(letter(NON_RENEWAL, code), font)
@@ -236,7 +237,7 @@ def test_pdf(code: str) -> None:
 def test_pdf_pages_stand_by_themselves() -> None:
     """Heads are on each page of a long table, no heading ends a page, a signature is not alone."""
     pdfplumber = pytest.importorskip("pdfplumber")
-    font = letter_pdf.find_font()
+    font = find_font()
     if font is None:
         pytest.skip("no font with Arabic letters on this system")
     grid = Grid(("Product", "Quantity", "From", "Until"), (("Seats", "1", "a", "b"),) * 50)
@@ -257,7 +258,7 @@ def test_pdf_pages_stand_by_themselves() -> None:
 
 
 def test_a_character_that_the_font_lacks_is_refused() -> None:
-    font = letter_pdf.find_font()
+    font = find_font()
     if font is None:
         pytest.skip("no font with Arabic letters on this system")
     told = Facts(contract(), ORG, "漢", date(2026, 11, 22))

@@ -45,6 +45,7 @@ class Act:
     runs: list[Ran] = field(default_factory=list)
     made: list[tuple[str, Path]] = field(default_factory=list)  # (what it is, where)
     wrong: list[str] = field(default_factory=list)
+    told: list[str] = field(default_factory=list)
 
 
 class Stage:
@@ -124,6 +125,11 @@ class Stage:
         """Note down a failure."""
         self.say(f"   FAILED: {told}")
         self.acts[-1].wrong.append(told)
+
+    def tell(self, told: str) -> None:
+        """Say something that the last page says too."""
+        self.say(f"   {told}")
+        self.acts[-1].told.append(told)
 
     def made(self, what: str, path: Path) -> None:
         """Note down a file for the last page."""

@@ -46,7 +46,7 @@ class Witnesses:
             if check.verdict == "FAILED":
                 stage.wrong(line)
             else:
-                stage.say(f"   {line}")
+                stage.tell(line)
 
 
 def damage(stage: Stage, bag: Path) -> None:
