@@ -5,17 +5,19 @@ from __future__ import annotations
 import math
 import textwrap
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from typing import Any
 
 from sfexit.export.assess import START_MARGIN, Assessment
 from sfexit.export.estimate import ABOUT, COUNTED
 from sfexit.preflight.elsewhere import SEEN
 from sfexit.preflight.elsewhere import UNKNOWN as UNTOLD
-from sfexit.preflight.sight import HELD, UNKNOWN, BlindSpot, refusals_for_strict
+from sfexit.preflight.sight import HELD, UNKNOWN, refusals_for_strict
 from sfexit.redaction import printable
 from sfexit.reports import html
+from sfexit.reports.blind_spots import Group, groups
+from sfexit.reports.figures import moment_of, size
 
 SCHEMA = "sfexit-assess/1"
 _SHOWN = 12  # groups on a screen; --json and --html have all
@@ -27,46 +29,6 @@ _WORDS = {
     "no_data": "by design not data",
     "not_exported": "not readable by this version, or left out",
 }
-
-
-@dataclass(frozen=True)
-class Group:
-    """Blind spots with one remedy. `head` names them, `names` are the objects or fields."""
-
-    permission: str
-    certainty: str
-    head: str
-    names: tuple[str, ...]
-    remedy: str
-    evidence: str
-
-
-def groups(spots: Sequence[BlindSpot]) -> list[Group]:
-    """Blind spots by what lifts them, sure ones first, then those that concern most."""
-    found: dict[tuple[str, str, str], list[BlindSpot]] = {}
-    for spot in spots:
-        key = (spot.kind, spot.permission if spot.field else spot.remedy, spot.certainty)
-        found.setdefault(key, []).append(spot)
-    told = [_group(members) for members in found.values()]
-    return sorted(told, key=lambda one: (one.certainty == UNKNOWN, bool(one.names)))
-
-
-def _group(members: Sequence[BlindSpot]) -> Group:
-    first = members[0]
-    names = tuple(
-        f"{spot.object}.{spot.field}" if spot.field else spot.object
-        for spot in members
-        if spot.object
-    )
-    head = first.what
-    if len(members) > 1:
-        owners = len({spot.object for spot in members})
-        head = {
-            "field_hidden": f"{len(members):,} fields of {owners:,} objects are hidden",
-            "masked": f"{len(members):,} encrypted fields come masked",
-            "object_hidden": f"{len(members):,} objects are hidden",
-        }.get(first.kind, "; ".join(dict.fromkeys(spot.what for spot in members)))
-    return Group(first.permission, first.certainty, head, names, first.remedy, first.evidence)
 
 
 def next_steps(told: Assessment) -> list[str]:
@@ -214,11 +176,6 @@ def headline(told: Assessment) -> str:
     if spots:
         return "UNKNOWN: nothing was found hidden, but something could not be checked."
     return "CLEAR: this user sees everything that was checked."
-
-
-def moment_of(moment: str) -> str:
-    """A moment of a document as people read it: `2026-11-22 01:02 UTC`."""
-    return f"{moment[:10]} {moment[11:16]} UTC" if len(moment) >= 16 else moment or "then"
 
 
 def figures(told: Assessment) -> Iterator[tuple[str, str]]:
@@ -421,11 +378,3 @@ def _days(days: float) -> str:
     if days < 2:
         return f"{days * 24:,.1f} hours"
     return f"{days:,.1f} days"
-
-
-def size(count: int) -> str:
-    """Bytes for people."""
-    for unit, one in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= one:
-            return f"{count / one:,.1f} {unit}"
-    return f"{count:,} bytes"

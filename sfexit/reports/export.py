@@ -14,7 +14,8 @@ from sfexit.export.result import ExportResult, Refreshed
 from sfexit.preflight import BlindSpot, Sight, annotate
 from sfexit.preflight.sight import HELD, UNKNOWN
 from sfexit.redaction import printable
-from sfexit.reports.assess import Group, groups, moment_of
+from sfexit.reports.blind_spots import Group, groups
+from sfexit.reports.figures import moment_of, size
 
 SCHEMA = "sfexit-export/1"
 _SHOWN = 12  # lines of one kind on a screen; the ledger has all
@@ -176,7 +177,7 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
         yield f"Metadata  {_metadata_line(result.metadata)}"
     if result.bag is not None:
         bag = result.bag
-        yield f"Archive   {bag.path} ({bag.payload_files:,} files, {_size(bag.payload_bytes)})"
+        yield f"Archive   {bag.path} ({bag.payload_files:,} files, {size(bag.payload_bytes)})"
         yield f"Digest    {bag.root_digest}"
         yield f"Signed    {bag.fingerprint}  (keep this fingerprint somewhere else)"
     if refreshed is not None and not refreshed.unchanged:
@@ -190,7 +191,7 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
         rate = result.rows_read / result.seconds if result.seconds else 0
         yield (
             f"This run  {result.rows_read:,} rows, {_fetched(result)}{result.calls:,} API calls, "
-            f"{result.seconds:,.1f} s, {rate:,.0f} rows/s, {_size(result.page_bytes)} of rows"
+            f"{result.seconds:,.1f} s, {rate:,.0f} rows/s, {size(result.page_bytes)} of rows"
         )
     if result.set_aside:
         yield f"Set aside {len(result.set_aside)} files that are not ours, in work/set-aside"
@@ -207,7 +208,7 @@ def _files(lines: Iterable[LedgerLine]) -> tuple[int, int]:
 def _fetched(result: ExportResult) -> str:
     if not result.files_fetched:
         return ""
-    return f"{result.files_fetched:,} files ({_size(result.file_bytes_fetched)}), "
+    return f"{result.files_fetched:,} files ({size(result.file_bytes_fetched)}), "
 
 
 def _differences(told: Refreshed, width: int) -> Iterator[str]:
@@ -306,10 +307,3 @@ def _urgency(outcome: str) -> int:
 
 def _wrapped(text: str, width: int) -> list[str]:
     return textwrap.wrap(text, width, initial_indent="   ", subsequent_indent=" " * 9)
-
-
-def _size(count: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return f"{count} bytes"

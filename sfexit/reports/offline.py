@@ -6,7 +6,7 @@ from typing import Any
 
 from sfexit.redaction import printable
 from sfexit.reports import findings, findings_pdf, html
-from sfexit.reports.assess import size
+from sfexit.reports.figures import size
 from sfexit.verify.codes import Level
 from sfexit.verify.offline import Offline
 

@@ -20,6 +20,7 @@ from sfexit.export.refresh.unchanged import Unchanged
 from sfexit.preflight import BlindSpot, Permission, Sight
 from sfexit.preflight.elsewhere import Evidence, signs
 from sfexit.reports import assess as report
+from sfexit.reports.blind_spots import groups
 
 LIMITS = {"DailyApiRequests": {"Max": 300_000, "Remaining": 200_000}}
 EVIL = '<script>alert("x")</script>\x1b[2J'
@@ -90,7 +91,7 @@ def test_headline(spots: tuple[BlindSpot, ...], word: str) -> None:
 
 def test_fields_of_one_permission_are_one_group() -> None:
     spots = [spot("field_hidden", f"O{i}", f"F{j}__c", "certain") for i in (1, 2) for j in range(9)]
-    [group] = report.groups(spots)
+    [group] = groups(spots)
     assert group.head == "18 fields of 2 objects are hidden"
     assert len(group.names) == 18
     text = lines(made(*spots))
@@ -216,14 +217,6 @@ def test_lines_are_safe_and_not_too_long() -> None:
     text = lines(made(evil, name=EVIL, username=EVIL))
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= 110
-
-
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1_500, "1.5 kB"), (2 * 10**12, "2.0 TB")],
-)
-def test_sizes(count: int, text: str) -> None:
-    assert report.size(count) == text
 
 
 def test_days() -> None:

@@ -6,8 +6,6 @@ import dataclasses
 import json
 from pathlib import Path
 
-import pytest
-
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.sealing import SealedBag
 from sfexit.export.result import ExportResult
@@ -113,14 +111,6 @@ def test_words_of_the_org_are_cleaned() -> None:
         report.summary(result(dataclasses.replace(FAILED, evidence=evil), organization=evil))
     )
     assert not any(mark in text for text in lines for mark in "\x1b\r\n")
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [(0, "0 bytes"), (999, "999 bytes"), (1_000, "1.0 kB"), (2_500_000_000, "2.5 GB")],
-)
-def test_sizes(count: int, words: str) -> None:
-    assert report._size(count) == words
 
 
 def test_document_is_json() -> None:
