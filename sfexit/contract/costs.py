@@ -15,6 +15,7 @@ from sfexit.contract.days import DAY, inclusive_days, months_after
 from sfexit.contract.terms import Contract, Line
 
 ONLY_IF = "only if your contract or a credit memo says so"
+LATE = "the day for the notice has passed: only if the other side accepts a late one"
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
@@ -88,8 +89,9 @@ class Costs:
         return next(one for one in self.scenarios if one.key == key)
 
 
-def costs(contract: Contract, today: date) -> Costs | None:
-    """The scenarios, or None when the contract file holds no lines."""
+def costs(contract: Contract, today: date, *, missed: bool = False) -> Costs | None:
+    """The scenarios, or None when the contract file holds no lines. `missed`: the day for the
+    notice has passed, and none was sent."""
     if not contract.lines:
         return None
     start, end = _renewal(contract)
@@ -127,7 +129,10 @@ def costs(contract: Contract, today: date) -> Costs | None:
             money,
             end,
             (("rest of this term", remaining), ("next term", Decimal(reduced) * factor)),
-            _reduce_caveats(contract, Decimal(reduced) * factor, Decimal(listed), money),
+            (
+                *(LATE,) * missed,
+                *_reduce_caveats(contract, Decimal(reduced) * factor, Decimal(listed), money),
+            ),
         ),
         _scenario(
             "leave_at_end",
@@ -135,7 +140,10 @@ def costs(contract: Contract, today: date) -> Costs | None:
             money,
             end,
             (("rest of this term", remaining),),
-            ("quantities cannot fall and fees run on until the end of the term",),
+            (
+                *(LATE,) * missed,
+                "quantities cannot fall and fees run on until the end of the term",
+            ),
         ),
         _leave_now(contract, today, remaining, money, end),
     )

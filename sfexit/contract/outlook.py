@@ -83,7 +83,7 @@ def outlook(
         days,
         late,
         told,
-        costs(contract, today),
+        costs(contract, today, missed=bool(late)),
         export_days,
         in_time,
         _options(contract, today) if late else (),

@@ -9,7 +9,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sfexit.contract.costs import costs, line_total, months_between, prorated, rounded
+from sfexit.contract.costs import LATE, costs, line_total, months_between, prorated, rounded
+from sfexit.contract.outlook import outlook
 from tests.contract_terms.samples import contract
 
 LINE: dict[str, Any] = {"product": "Seats", "quantity": 10, "unit_price": "100", "per": "month"}
@@ -90,6 +91,17 @@ def test_fees() -> None:
         told = costs(made, date(2026, 7, 1))
         assert told is not None
         assert told.scenario("leave_now").amount == expected
+
+
+def test_after_the_day_for_the_notice_leaving_at_the_end_is_no_given() -> None:
+    made = contract(**YEAR, lines=[dict(LINE)])
+    told = outlook(made, date(2026, 12, 20)).costs
+    assert told is not None
+    for key in ("reduce", "leave_at_end"):
+        assert told.scenario(key).caveats[0] == LATE
+    assert LATE not in told.scenario("stay").caveats
+    sent = outlook(made, date(2026, 12, 20), notice_sent=True).costs
+    assert sent is not None and LATE not in sent.scenario("leave_at_end").caveats
 
 
 def test_without_lines_nothing_is_guessed() -> None:

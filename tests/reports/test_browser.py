@@ -29,6 +29,7 @@ from tests.reports.test_offboarding import evil_plan
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 HOSTILE = "<img src=https://evil.example/x onerror=alert(1)><script>alert(2)</script>\"'&"
+LONG = f"{HOSTILE} شركة الأمل {'W' * 300}"
 _BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 _OBJECTS = {"Organization", "User", "Profile", "Account", "Contact"}
 
@@ -73,14 +74,14 @@ def from_an_org(folder: Path, patch: pytest.MonkeyPatch) -> dict[str, Path]:
 
 def from_papers(folder: Path) -> dict[str, Path]:
     """Pages of a contract whose customer has the hostile name."""
-    name = json.dumps(HOSTILE)[1:-1]
+    name = json.dumps(LONG)[1:-1]
     home = samples.proven(samples.with_contract(folder / "papers", **{"Acme GmbH": name}))
     bill = folder / "bill.csv"
     out = io.StringIO()
     csv.writer(out).writerows(
         [
             ("Invoice Number", "Invoice Date", "Product", "Quantity", "Net", "Currency"),
-            ("INV-1", "2030-05-13", HOSTILE, "2", "200.00", "EUR"),
+            ("INV-1", "2030-05-13", LONG, "2", "200.00", "EUR"),
         ]
     )
     bill.write_text(out.getvalue(), "utf-8")
@@ -108,10 +109,10 @@ def from_a_bag(folder: Path) -> dict[str, Path]:
             "UserLicense": [{"Id": "100full", "Name": "Salesforce", "Status": "Active",
                              "TotalLicenses": "3", "UsedLicenses": "2"}],
             "Profile": [{"Id": "00eFull", "UserLicenseId": "100full"}],
-            "User": [user(1), user(2, Name=HOSTILE, LastLoginDate="2026-03-01T00:00:00.000Z")],
+            "User": [user(1), user(2, Name=LONG, LastLoginDate="2026-03-01T00:00:00.000Z")],
             "LoginHistory": [login(1)],
         },
-        **{"ledger.csv": f'object,rows\n"{HOSTILE.replace(chr(34), chr(34) * 2)}__c",5\n'},
+        **{"ledger.csv": f'object,rows\n"{LONG.replace(chr(34), chr(34) * 2)}__c",5\n'},
     )  # fmt: skip
     sfexit("licenses", bag, "--html", folder / "licenses.html", "-q")
     sfexit("compare", bag, "--html", folder / "compare.html", "-q")
@@ -124,7 +125,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SFEXIT_CONFIG_DIR", str(folder / "settings"))
         found = from_an_org(folder, patch) | from_papers(folder) | from_a_bag(folder)
-    act = demo_page.Act(HOSTILE, (), ((HOSTILE, "a.html"),), (HOSTILE,))
+    act = demo_page.Act(LONG, (), ((LONG, "a.html"),), (LONG,), (LONG,))
     for name, text in (
         ("plan", plan_page.page(evil_plan(), Path("plan.json"))),
         ("demo", demo_page.page([act], 1)),
