@@ -90,7 +90,7 @@ class Grid:
 
 
 # How the columns of a grid share its width, by their number.
-SHARES = {2: (2, 3), 3: (3, 3, 2), 4: (4, 1, 2, 2)}
+SHARES = {2: (2, 3), 3: (3, 3, 2), 4: (2, 1, 1, 1)}
 
 
 @dataclass(frozen=True)

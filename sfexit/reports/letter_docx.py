@@ -135,13 +135,15 @@ class _Writer:
 
     def _direct(self, run: Any, *, right: bool) -> None:
         properties = run._r.get_or_add_rPr()
-        if right:
-            # Sizes and weights of complex script have elements of their own.
+        if self._rtl:
+            # Sizes and weights of complex script have elements of their own, and digits among
+            # Arabic letters count as such.
             if run.bold:
                 self._child(properties, "w:bCs", before=("w:sz",))
             if run.font.size is not None:
                 size = self._child(properties, "w:szCs")
                 size.set(_name("w:val"), str(int(run.font.size.pt * 2)))
+        if right:
             self._child(properties, "w:rtl")
         language = self._child(properties, "w:lang")
         language.set(_name("w:bidi" if self._rtl else "w:val"), self._locale)

@@ -145,6 +145,14 @@ def test_elements_stand_in_the_order_of_the_schema() -> None:
         assert names == [name for name in order if name in names]
 
 
+def test_a_number_in_an_arabic_heading_is_as_heavy_as_its_words() -> None:
+    title = next(one for one in word_xml(letter(NON_RENEWAL, "ar")).iter(f"{W}p")
+                 if "01234567" in "".join(one.itertext()))  # fmt: skip
+    for run in title.iter(f"{W}r"):
+        assert run.find(f"{W}rPr/{W}bCs") is not None
+        assert run.find(f"{W}rPr/{W}szCs") is not None
+
+
 def test_word_tables_go_on_over_pages() -> None:
     """Heads come again on each page, no row is broken, the product has the widest column."""
     _, lines, *_ = word_xml(letter(NON_RENEWAL, "en")).iter(f"{W}tbl")
