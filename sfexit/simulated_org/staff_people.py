@@ -3,6 +3,7 @@ UserLicense, Profile, UserRole)."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .columns import datetime_text
@@ -34,6 +35,9 @@ def _users(h: Hiring) -> None:
         if kind == "hierarchy_field":
             rows[holder]["Mentor__c"] = h.id("User", row)
     h.give("User", rows)
+    for n, account in zip(h.who.portal, _accounts(h), strict=False):
+        rows[n]["AccountId"] = account
+    h.give("User", rows)
     h.give(
         "UserLogin",
         [
@@ -42,6 +46,16 @@ def _users(h: Hiring) -> None:
             if h.kind(n) != "system"
         ],
     )
+
+
+def _accounts(h: Hiring) -> Iterator[str]:
+    """Accounts that may have portal users: their owner has a role (Salesforce Help 000389462)."""
+    with_role = {h.id("User", n) for n in range(h.total) if h.kind(n) in ("person", "admin")}
+    table = h.tables["Account"]
+    owners = table.column("OwnerId")
+    for n in range(table.rows):
+        if owners.value(n) in with_role and not table.made_deleted(n):
+            yield h.id("Account", n)
 
 
 def _user(h: Hiring, n: int) -> Row:
