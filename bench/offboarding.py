@@ -256,7 +256,13 @@ def play(asked: argparse.Namespace, runs: Runs, folder: Path, kills: int) -> tup
         gone = set(at.leaving)
         left = {name: n for name, rows in after.owners.items()
                 if _movable(at, name) and (n := sum(one in gone for one in rows))}  # fmt: skip
-        kept = ("AccountTeamMember", "OpportunityTeamMember", "AccountShare", "OpportunityShare")
+        kept = (
+            "AccountTeamMember",
+            "OpportunityTeamMember",
+            "AccountShare",
+            "OpportunityShare",
+            "ContactShare",
+        )
         numbers = {
             "not complete": int(not done.get("complete")),
             "refused": len(done.get("failed", ())),

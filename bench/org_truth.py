@@ -17,7 +17,8 @@ from sfexit.simulated_org import SimulatedOrg
 JOINS = (
     "PermissionSetAssignment", "PermissionSetLicenseAssign", "UserPackageLicense", "GroupMember",
     "UserTerritory2Association", "UserTeamMember", "UserAccountTeamMember", "AccountTeamMember",
-    "OpportunityTeamMember", "AccountShare", "OpportunityShare", "ProcessInstanceWorkitem",
+    "OpportunityTeamMember", "AccountShare", "OpportunityShare", "ContactShare",
+    "ProcessInstanceWorkitem",
     "UserLogin", "User", "CaseTeamTemplateMember", "Dashboard",
 )  # fmt: skip
 _MOVING = {"LastModifiedDate", "LastModifiedById", "SystemModstamp", "CreatedDate", "CreatedById"}

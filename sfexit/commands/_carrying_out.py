@@ -15,7 +15,7 @@ import click
 from sfexit.commands import _exit
 from sfexit.commands._open import org_options, settings_for
 from sfexit.commands._refreshing import Refreshed, left_out
-from sfexit.errors import Interrupted, NotConfirmed, UsageProblem
+from sfexit.errors import Blocked, Interrupted, NotConfirmed, UsageProblem
 
 if TYPE_CHECKING:
     from sfexit.offboarding.gate import Gate
@@ -123,6 +123,9 @@ def carry_out(
     caps = checking.Caps(max_users, max_records, max_failures)
     place = home or path.resolve().parent.parent
     opening = {**options, "quiet": quiet, "verbose": verbose}
+    back = journal_beside(path.with_name(f"{path.stem}.undo.json"))
+    if back.exists() and back.stat().st_size:
+        raise Blocked(f"this plan was taken back ({back.name} tells how far): make a new plan")
     if dry_run:
         return _dry_run(plan, place, opening, freeze_only=freeze_only)
     if homes.home_org(place) is None:
@@ -136,7 +139,9 @@ def carry_out(
     ):
         journal = Journal(journal_beside(path))
         try:
-            begun = bool(journal.progress.plan)
+            # Who said yes to containment said nothing about the rest.
+            known = journal.progress
+            begun = bool(known.plan) and (freeze_only or known.whole)
             differences = checking.check(client, plan, caps=caps, begun=begun)
             allowed = _gate(client, place, plan, without_proof, begun=begun, freeze=freeze_only)
             for line in differences:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -131,17 +131,22 @@ def _heirs(function: F) -> F:
     return function
 
 
-def accept_options(function: F) -> F:
-    """One flag for each hazard."""
-    for code, (flag, text) in reversed(FLAGS.items()):
-        help_text = f"Accept that {text}."
-        function = click.option(flag, f"accept_{code}", is_flag=True, help=help_text)(function)
-    return function
+def accept_options(codes: Iterable[str]) -> Callable[[F], F]:
+    """One flag for each of these hazards."""
+
+    def with_flags(function: F) -> F:
+        for code in reversed(tuple(codes)):
+            flag, text = FLAGS[code]
+            help_text = f"Accept that {text}."
+            function = click.option(flag, f"accept_{code}", is_flag=True, help=help_text)(function)
+        return function
+
+    return with_flags
 
 
 def accepted_flags(given: dict[str, Any]) -> tuple[str, ...]:
     """The hazards' flags that were given."""
-    return tuple(flag for code, (flag, _) in FLAGS.items() if given[f"accept_{code}"])
+    return tuple(flag for code, (flag, _) in FLAGS.items() if given.get(f"accept_{code}"))
 
 
 @command.command(
@@ -159,7 +164,7 @@ def accepted_flags(given: dict[str, Any]) -> tuple[str, ...]:
 @click.argument("users", metavar="[USER]...", nargs=-1)
 @_who
 @_heirs
-@accept_options
+@accept_options(FLAGS)
 @click.option(
     "--out", metavar="FILE", type=click.Path(path_type=Path),
     help="Write the plan there (default: HOME/offboarding/<time>-plan.json).",

@@ -9,6 +9,8 @@ import click
 
 from sfexit.commands._carrying_out import carry_out, open_run, run_options, split_run
 from sfexit.commands.offboard_users import accept_options, accepted_flags, write_plan
+from sfexit.errors import UsageProblem
+from sfexit.offboarding.flags import OF_OWNERSHIP
 
 
 @click.command(
@@ -18,6 +20,8 @@ from sfexit.commands.offboard_users import accept_options, accepted_flags, write
         "  sfexit reassign acme-exit --from ben@acme.example --to anna@acme.example --dry-run\n"
         "  sfexit reassign acme-exit --from ben@acme.example --to anna@acme.example "
         "--objects Account,Case\n"
+        "  sfexit reassign acme-exit --from ben@acme.example --to anna@acme.example "
+        "--objects Case --where 'IsClosed = false'\n"
         "\b\nExit codes: as for offboard-users apply.\n"
     ),
 )
@@ -30,7 +34,7 @@ from sfexit.commands.offboard_users import accept_options, accepted_flags, write
 @click.option(
     "--where", metavar="CONDITION", default="", help="Only records that fulfil this (SOQL)."
 )
-@accept_options
+@accept_options(OF_OWNERSHIP)
 @run_options
 def command(home_of: Path, leaver: str, heir: str, names: str, where: str, **options: Any) -> int:
     """Hand the records of one user to another.
@@ -44,7 +48,10 @@ def command(home_of: Path, leaver: str, heir: str, names: str, where: str, **opt
     from sfexit.offboarding.reassigning import only_ownership
     from sfexit.offboarding.successors import Rules
     from sfexit.offboarding.wanted import Leaver, Wanted, name
+    from sfexit.reports import offboarding as report
 
+    if name(leaver, "--from").casefold() == name(heir, "--to").casefold():
+        raise UsageProblem("--from and --to name the same user: name who gets the records")
     given, run = split_run(options)
     with open_run(home_of, writable=False, **run) as (client, _, _):
         made = planning.make(
@@ -60,6 +67,9 @@ def command(home_of: Path, leaver: str, heir: str, names: str, where: str, **opt
         )
         wanted = [one.strip() for one in names.split(",") if one.strip()]
         plan = only_ownership(client, made, objects=wanted, where=where)
+    if not run["quiet"]:
+        for line in report.handing_over(plan):
+            click.echo(line, err=True)
     path = home_of / "plan.json" if given["dry_run"] else write_plan(plan, home_of, None)
     given["home"] = given["home"] or home_of
     return carry_out(plan, path, freeze_only=False, **given, **run)

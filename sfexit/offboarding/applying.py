@@ -116,7 +116,9 @@ class _Run:
         if resumed and known.plan != self._plan.digest:
             raise Blocked(f"{self._journal.path} is the journal of another plan: name another")
         if resumed:
-            self._journal.record("resumed", made_by=made_by, gate=gate)
+            self._journal.record(
+                "resumed", ticket=ticket, gate=gate, made_by=made_by, freeze_only=freeze_only
+            )
         else:
             self._journal.record(
                 "begun",
@@ -128,6 +130,7 @@ class _Run:
                 ticket=ticket,
                 gate=gate,
                 made_by=made_by,
+                freeze_only=freeze_only,
             )
         for turn in turns(self._plan, freeze_only=freeze_only):
             self._turn(turn)
@@ -195,6 +198,7 @@ class _Run:
             for transfer, refused in known.failed.items()
             for row, (code, message) in refused.items()
         ]
+        failed += [Failed(f"put back {name}", *row) for name, *row in known.lost]
         complete = not failed
         if self._plan.purpose == "offboard":
             whole = {one.user_id for one in self._plan.people if one.mode == "full"}

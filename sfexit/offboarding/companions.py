@@ -10,12 +10,14 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sfexit.catalog import Description
 from sfexit.errors import Blocked, OrgRefused, OutcomeUnknown
 from sfexit.offboarding.journal import Journal
 from sfexit.offboarding.looking import Row, by_ids, chunks, text
 from sfexit.preflight.questions import Questions
 from sfexit.salesforce import writing
 from sfexit.salesforce.client import Client
+from sfexit.salesforce.writing import Outcome
 
 
 @dataclass(frozen=True)
@@ -30,19 +32,20 @@ class Companion:
     where: str = ""
 
 
-_KNOWN = {
-    "Account": (
-        ("AccountTeamMember", "AccountId", ("UserId",), ""),
-        ("AccountShare", "AccountId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),
-    ),
-    "Opportunity": (
-        ("OpportunityTeamMember", "OpportunityId", ("UserId",), ""),
-        ("OpportunityShare", "OpportunityId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),
-    ),
-    "Case": (("CaseShare", "CaseId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),),
-    "Lead": (("LeadShare", "LeadId", ("UserOrGroupId", "RowCause"), "RowCause = 'Manual'"),),
-}
+_TEAMS = {"Account": "AccountTeamMember", "Opportunity": "OpportunityTeamMember"}
 _SHARED = ("UserOrGroupId", "RowCause")
+MANUAL = "RowCause = 'Manual'"
+
+
+def share_of(name: str) -> str:
+    """The object that holds the shares of an object (Object Reference, "StandardObjectNameShare":
+    the field for the record is either the object's name with Id, or ParentId)."""
+    return f"{name[:-3]}__Share" if name.endswith("__c") else f"{name}Share"
+
+
+def parent_of(name: str, share: Description) -> str:
+    """The field of a share that names the record; "" when there is none."""
+    return next((one for one in (f"{name}Id", "ParentId") if share.has(one)), "")
 
 
 def companions(questions: Questions, name: str, objects: frozenset[str]) -> tuple[Companion, ...]:
@@ -50,22 +53,22 @@ def companions(questions: Questions, name: str, objects: frozenset[str]) -> tupl
 
     Raises Blocked for one that is there and cannot be described: it could not be put back.
     """
-    known = list(_KNOWN.get(name, ()))
-    if name.endswith("__c"):
-        known.append((f"{name[:-3]}__Share", "ParentId", _SHARED, "RowCause = 'Manual'"))
-    known = [one for one in known if one[0] in objects]
-    questions.learn(one[0] for one in known)
+    team, share = _TEAMS.get(name, ""), share_of(name)
+    known = [one for one in (team, share) if one in objects]
+    questions.learn(known)
     out = []
-    for companion, parent, keys, where in known:
+    for companion in known:
         about = questions.descriptions.get(companion)
-        if about is None:
+        parent = parent_of(name, about) if about is not None else ""
+        if about is None or not parent:
             raise Blocked(
                 f"{companion} could not be described, so what Salesforce takes away from {name} "
                 "with the old owner could not be put back: give this user Read on it, or leave "
                 f"{name} out of the plan"
             )
         writable = tuple(one.name for one in about.fields if one.createable)
-        relation = "Parent" if parent == "ParentId" else parent.removesuffix("Id")
+        keys, where = (("UserId",), "") if companion == team else (_SHARED, MANUAL)
+        relation = parent.removesuffix("Id")
         fields = tuple(sorted({*writable, parent, *keys}))
         out.append(Companion(companion, parent, keys, fields, relation, where))
     return tuple(out)
@@ -94,10 +97,17 @@ def save(client: Client, one: Companion, parents: Sequence[str]) -> list[Row]:
 
 
 def restore(
-    client: Client, journal: Journal, one: Companion, transfer: str, batch: int, saved: list[Row]
+    client: Client,
+    journal: Journal,
+    one: Companion,
+    about: str,
+    transfer: str,
+    batch: int,
+    saved: list[Row],
 ) -> None:
-    """Make again what is missing of `saved`; the journal tells how many were."""
-    failed: list[list[str]] = []
+    """Make again what is missing of `saved`; the journal tells how many were. Who owns the record
+    (of the object `about`) by now needs neither a share nor a place in its team."""
+    refused: list[tuple[Row, Outcome]] = []
     made = 0
     missing = _missing(client, one, saved)
     for part in chunks(missing, writing.MOST):
@@ -113,13 +123,24 @@ def restore(
             part = left
             outcomes = writing.create(client, one.name, [_values(row) for row in left])
         except OrgRefused as refusal:
-            failed += [[_key(one, row), refusal.code, refusal.reason] for row in part]
-            continue
+            outcomes = [Outcome("", False, refusal.code, refusal.reason) for _ in part]
         for row, outcome in zip(part, outcomes, strict=True):
             if outcome.ok:
                 made += 1
             else:
-                failed.append([_key(one, row), outcome.code, outcome.message])
+                refused.append((row, outcome))
+    owners: dict[str, str] = {}
+    if refused:
+        parents = {str(row[one.parent_field]) for row, _ in refused}
+        owners = {
+            str(row["Id"]): str(row["OwnerId"])
+            for row in by_ids(client, about, ["OwnerId"], sorted(parents), all_rows=True)
+        }
+    failed = [
+        [_key(one, row), outcome.code, outcome.message]
+        for row, outcome in refused
+        if owners.get(str(row[one.parent_field])) != row.get(one.keys[0])
+    ]
     journal.record(
         "restored",
         transfer=transfer,

@@ -35,6 +35,11 @@ FLAGS: dict[str, tuple[str, str]] = {
                     "records that name a user in another field than the owner keep doing so"),
     "private": ("--accept-private", "private reports and dashboards are lost to everybody"),
 }  # fmt: skip
+#: Hazards of records that change hands, whoever leaves or stays.
+OF_OWNERSHIP = (
+    "automation", "skew", "sharing", "teams", "manual_shares", "frozen_successor",
+    "successor_access", "portal_account", "interviews", "recurring",
+)  # fmt: skip
 #: Blockers in metadata files that a deployment lifts.
 IN_FILES = frozenset(
     {"default_case_owner", "automated_case_user", "case_assignment", "lead_assignment",

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from sfexit.offboarding import running_hazards, successor_hazards
 from sfexit.offboarding.asking import Asking, Look, Row, chunks, number, value
+from sfexit.offboarding.companions import MANUAL, parent_of, share_of
 from sfexit.offboarding.hazard_kinds import Seen, called, hazard
 from sfexit.offboarding.plan import Hazard, soql_list
 from sfexit.redaction import printable
@@ -224,15 +225,17 @@ def _teams(asking: Asking, seen: Seen) -> Iterable[Hazard]:
              "members of opportunity teams",
              Look(team, (f"{name}.OwnerId",), f"{name}.OwnerId")),
             ("manual_shares", name, "manual shares",
-             Look(share, (f"{name}.OwnerId",), f"{name}.OwnerId", where="RowCause = 'Manual'")),
+             Look(share, (f"{name}.OwnerId",), f"{name}.OwnerId", where=MANUAL)),
         ]  # fmt: skip
-    for name in sorted(moved - {"Account", "Opportunity"}):
-        share = f"{name[:-3]}__Share" if name.endswith("__c") else f"{name}Share"
-        if share in asking.entries:
-            parent = "Parent" if name.endswith("__c") else name
+    shares = {name: share_of(name) for name in sorted(moved - {"Account", "Opportunity"})}
+    asking.learn(shares.values())
+    for name, share in shares.items():
+        about = asking.described(share)
+        parent = parent_of(name, about).removesuffix("Id") if about is not None else ""
+        if parent:
             asked.append(("manual_shares", name, "manual shares",
                           Look(share, (f"{parent}.OwnerId",), f"{parent}.OwnerId",
-                               where="RowCause = 'Manual'")))  # fmt: skip
+                               where=MANUAL)))  # fmt: skip
     queries = [
         (f"SELECT COUNT() FROM {look.object} WHERE {look.key} IN {soql_list(part)}"  # noqa: S608
          + (f" AND {look.where}" if look.where else ""), False)

@@ -5,8 +5,8 @@ JSON lines, each with the SHA-256 of the line before, so that nothing can be tak
 unseen. It holds before-values of what is changed (owners, assignments, flags), never a token.
 
 Events:
-    begun      plan (digest), purpose, org, runner, ticket, gate, made_by
-    resumed    made_by
+    begun      plan (digest), purpose, org, runner, ticket, gate, made_by, freeze_only
+    resumed    ticket, gate, made_by, freeze_only
     intent     step: id, kind, user, object, record, before, after; or
                transfer: name, batch, object, field, moves: [[before, after, [id, …]], …]
     job        transfer, batch, job        an ingest job was made for the batch
@@ -54,6 +54,10 @@ class Progress:
     moved: dict[str, int] = field(default_factory=dict)  # transfer → rows done
     failed: dict[str, dict[str, tuple[str, str]]] = field(default_factory=dict)
     last_batch: dict[str, int] = field(default_factory=dict)
+    lost: list[tuple[str, str, str, str]] = field(
+        default_factory=list
+    )  # object, key, code, message
+    whole: bool = False  # more than containment was begun
     finished: bool = False
 
 
@@ -212,7 +216,10 @@ def _note(progress: Progress, event: Event) -> None:
         progress.unrestored[(*key, event["object"])] = event
     elif kind == "restored":
         progress.unrestored.pop((*key, event["object"]), None)
+        progress.lost += [(event["object"], *map(str, row)) for row in event["failed"]]
     elif kind == "finished":
         progress.finished = bool(event["complete"])
     elif kind == "resumed":
         progress.finished = False
+    if kind in ("begun", "resumed"):
+        progress.whole |= not event.get("freeze_only", False)

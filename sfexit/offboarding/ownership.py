@@ -24,7 +24,9 @@ from sfexit.salesforce import writing
 from sfexit.salesforce.client import Client
 from sfexit.salesforce.writing import Outcome
 
-_SMALLER = (50, 10, 1)  # batches for rows that could not be locked
+#: Batches for rows that could not be locked, and how long to wait before (seconds): whoever holds
+#: a lock keeps it for seconds (Record Locking Cheat Sheet).
+_SMALLER = ((50, 2.0), (10, 5.0), (1, 10.0))
 LOCKED = frozenset({"UNABLE_TO_LOCK_ROW", "QUERY_TIMEOUT", "NOT_PROCESSED", "NOT_DONE"})
 
 
@@ -189,11 +191,12 @@ class Handing:
 
     def _try_again(self, group: Group) -> None:
         """Rows that were locked, in smaller batches; the rest of the failures stay as they are."""
-        for size in _SMALLER:
+        for size, wait in _SMALLER:
             failed = self.journal.progress.failed.get(group.name, {})
             locked = {row_id for row_id, (code, _) in failed.items() if code in LOCKED}
             if not locked:
                 return
+            self.client.pause(wait)
             found = sorted(self._again(group, locked), key=lambda row: (row.parent, row.id))
             self._save(group, found)
             for part in chunks(found, size):
@@ -237,7 +240,9 @@ class Handing:
         known = {one.name: one for one in self._about(group.object)}
         for batch, name, saved in list(companies.unrestored(self.journal, group.name)):
             if name in known:
-                companies.restore(self.client, self.journal, known[name], group.name, batch, saved)
+                companies.restore(
+                    self.client, self.journal, known[name], group.object, group.name, batch, saved
+                )
 
     # ---- after a kill ----------------------------------------------------------------------------
 

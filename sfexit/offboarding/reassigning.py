@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from sfexit.errors import Blocked
+from sfexit.errors import Blocked, OrgRefused, UsageProblem
 from sfexit.offboarding import finding
-from sfexit.offboarding.plan import Plan
+from sfexit.offboarding.flags import OF_OWNERSHIP
+from sfexit.offboarding.plan import Hazard, Plan
 from sfexit.offboarding.remaining import owned_by
+from sfexit.redaction import printable
 from sfexit.salesforce.client import Client
+
+_WHOEVER = ("sharing", "frozen_successor")  # of no object, or of whoever inherits
+
+
+def _concerns(one: Hazard, moved: Collection[str]) -> bool:
+    return one.code in OF_OWNERSHIP and (one.code in _WHOEVER or one.object in moved)
 
 
 def only_ownership(
@@ -17,7 +25,8 @@ def only_ownership(
 ) -> Plan:
     """What a plan hands over, cut to `objects` and to the rows that fulfil `where` (SOQL).
 
-    Raises Blocked when the user was refused, or nothing is left to hand over.
+    Raises Blocked when the user was refused, or nothing is left to hand over, UsageProblem for a
+    `where` that an object does not take.
     """
     if made.refusals:
         raise Blocked("; ".join(one.text for one in made.refusals))
@@ -34,7 +43,15 @@ def only_ownership(
         kept = [replace(one, where=where) for one in kept]
         counted = []
         groups = finding.groups(kept)
-        for group, counts in zip(groups, owned_by(client, groups), strict=True):
+        try:
+            found = owned_by(client, groups)
+        except OrgRefused as refusal:
+            raise UsageProblem(
+                f"--where cannot be asked of {', '.join(sorted({one.object for one in kept}))}: "
+                f"{refusal.code}, {printable(refusal.reason, 300)}; correct it, or name with "
+                "--objects only those that have these fields"
+            ) from refusal
+        for group, counts in zip(groups, found, strict=True):
             counted += [
                 replace(one, count=counts.get(one.user_id, 0), archived=0)
                 for one in group.transfers
@@ -51,6 +68,6 @@ def only_ownership(
         blockers=(),
         unknown=(),
         transfers=tuple(kept),
-        hazards=tuple(one for one in made.hazards if one.object in moved),
+        hazards=tuple(one for one in made.hazards if _concerns(one, moved)),
         owned=tuple(one for one in made.owned if one.get("object") in moved),
     )

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 from typing import Any
@@ -71,9 +71,27 @@ def headline(plan: Plan) -> str:
 
 def summary(plan: Plan, path: Path | None, missing_proof: str = "") -> Iterator[str]:
     """For the terminal."""
-    for line in _summary(plan, path, missing_proof):
+    yield from _harmless(_summary(plan, path, missing_proof))
+
+
+def handing_over(plan: Plan) -> Iterator[str]:
+    """For the terminal: what changes hands, and what goes wrong beside it."""
+    yield from _harmless(_records(plan))
+    yield from _harmless(_hazards(plan))
+    yield ""
+
+
+def _harmless(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
         text = line.lstrip(" ")  # what is harmless is also without blanks at its ends
         yield " " * (len(line) - len(text)) + printable(text, 1_000)
+
+
+def _records(plan: Plan) -> Iterator[str]:
+    yield "Records that change hands (children before parents)"
+    yield from _capped(
+        [f"  {n:>10,}  {name}" for name, n in _moved(plan).items()], "objects and fields"
+    )
 
 
 def _summary(plan: Plan, path: Path | None, missing_proof: str) -> Iterator[str]:
@@ -98,10 +116,12 @@ def _summary(plan: Plan, path: Path | None, missing_proof: str) -> Iterator[str]
         yield from _phases(plan)
     if plan.transfers:
         yield ""
-        yield "Records that change hands (children before parents)"
-        yield from _capped(
-            [f"  {n:>10,}  {name}" for name, n in _moved(plan).items()], "objects and fields"
-        )
+        yield from _records(plan)
+    boards = [one for one in plan.steps if one.kind == "run_as"]
+    if boards:
+        yield ""
+        yield "Dashboards that run as another user: whoever opens one sees what that user may see"
+        yield from _capped([f"  {one.text}" for one in boards], "dashboards")
     yield from _blockers(plan, names)
     yield from _hazards(plan)
     if plan.refusals:
@@ -167,10 +187,10 @@ def _hazards(plan: Plan) -> Iterator[str]:
     for flag, listed in sorted(by_flag.items(), key=lambda pair: (pair[0] == "", pair[0])):
         state = "accepted" if flag in plan.accepted else "NOT ACCEPTED"
         yield f"  {flag}: {state}" if flag else "  to know:"
-        more = f" (and {len(listed) - 3:,} more)" if len(listed) > 3 else ""
+        more = f" (and {len(listed) - 3:,} more: --html and the plan have all)"
         for one in listed[:3]:
             yield from _wrapped(printable(one.text, 400), "    ", "    ")
-        if more:
+        if len(listed) > 3:
             yield f"   {more}"
 
 

@@ -426,6 +426,7 @@ def _teams() -> list[SObject]:
         ),
         share("AccountShare", "Account", "00r"),
         share("OpportunityShare", "Opportunity", "00t"),
+        share("ContactShare", "Contact", "03s"),
     ]
 
 

@@ -43,6 +43,7 @@ class StaffRules:
             "UserTerritory2Association": self._territory,
             "AccountShare": self._share,
             "OpportunityShare": self._share,
+            "ContactShare": self._share,
         }
 
     # -- helpers --------------------------------------------------------------------------------
@@ -299,7 +300,7 @@ class StaffRules:
             self._moved(writes, deed, deed.values["IsActive"] == "true")
         last = writes.log[-1]
         owner_changed = deed.action == "update" and "OwnerId" in last.after
-        if owner_changed and deed.object in ("Account", "Opportunity"):
+        if owner_changed and deed.object in ("Account", "Opportunity", "Contact"):
             self._lost(writes, deed)
         if deed.object in ("Case", "Lead") and deed.action == "update":
             self._assigned_by_rule(writes, deed)
@@ -343,7 +344,7 @@ class StaffRules:
         cause = "owner change"
         name, field = deed.object, f"{deed.object}Id"
         drops = self.org.doubts.owner_change_drops_teams
-        if drops:
+        if drops and name != "Contact":
             for row in list(self.rows(f"{name}TeamMember", **{field: deed.id})):
                 self._follow(writes, deed, "delete", f"{name}TeamMember", row, cause)
         for row in list(self.rows(f"{name}Share", **{field: deed.id})):

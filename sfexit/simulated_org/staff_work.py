@@ -237,6 +237,15 @@ def _teams(h: Hiring) -> None:
             for k in range(h.staff.shares)
         ],
     )
+    h.give(
+        "ContactShare",
+        [
+            {"ContactId": h.id("Contact", k), "UserOrGroupId": user(),
+             "ContactAccessLevel": "Edit", "RowCause": ("Manual", "Rule")[k % 2],
+             "IsDeleted": "false"}
+            for k in range(min(h.staff.shares, h.tables["Contact"].rows))
+        ],
+    )  # fmt: skip
     h.give("CaseTeamTemplate", [{"Name": "Escalations"}])
     h.give("CaseTeamRole", [{"Name": "Expert", "AccessLevel": "Edit"}])
     h.give(

@@ -135,6 +135,45 @@ def test_a_dry_run_sends_nothing_and_shows_no_token(typed: Typed) -> None:
     assert sent == wanted and len(sent) == sum(one["records"] for one in handed)
 
 
+def test_who_confirmed_containment_did_not_confirm_the_rest(typed: Typed) -> None:
+    code, _, told = typed.run(
+        _offboarding.apply, str(typed.path), "--freeze-only", typed=typed.sentence()
+    )
+    assert code == 0, told
+    changed = len(typed.place.org.writes.log)
+    assert changed
+    code, _, told = typed.run(_offboarding.apply, str(typed.path), *WORD)
+    assert (code, "nothing was changed" in told) == (11, True)
+    assert len(typed.place.org.writes.log) == changed
+    words = (str(typed.path), *WORD, "--ticket", "HR-8")
+    code, _, told = typed.run(_offboarding.apply, *words, typed=typed.sentence())
+    assert code == 0, told
+    events = [json.loads(line) for line in typed.journal.read_text().splitlines()]
+    begun = [one for one in events if one["event"] in ("begun", "resumed")]
+    assert [(one["freeze_only"], one["ticket"]) for one in begun] == [(True, ""), (False, "HR-8")]
+
+
+def test_containment_weeks_ago_is_no_leave_for_an_old_plan(
+    typed: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frozen = (_offboarding.apply, str(typed.path), "--freeze-only")
+    assert typed.run(*frozen, typed=typed.sentence())[0] == 0
+    monkeypatch.setattr(plans.Plan, "expired", lambda *_: True)
+    code, _, told = typed.run(_offboarding.apply, str(typed.path), *WORD, typed=typed.sentence())
+    assert (code, "expired" in told) == (7, True)
+
+
+def test_what_was_taken_back_is_not_applied_again(typed: Typed) -> None:
+    done = (_offboarding.apply, str(typed.path), *WORD)
+    assert typed.run(*done, typed=typed.sentence())[0] == 0
+    code, _, told = typed.run(_offboarding.undo, str(typed.journal), typed=typed.sentence("undo"))
+    assert code == 0, told
+    changed = len(typed.place.org.writes.log)
+    code, _, told = typed.run(*done, typed=typed.sentence())
+    assert (code, "taken back" in told) == (5, True)
+    assert len(typed.place.org.writes.log) == changed
+
+
 def test_what_is_no_plan(typed: Typed, tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text("{}")

@@ -25,7 +25,13 @@ JOINS = (
     "OpportunityTeamMember", "ProcessInstanceWorkitem", "CaseTeamTemplateMember",
 )  # fmt: skip
 #: Made by the plan's leave beside what it names: teams and shares that the org took away.
-PUT_BACK = {"AccountTeamMember", "OpportunityTeamMember", "AccountShare", "OpportunityShare"}
+PUT_BACK = {
+    "AccountTeamMember",
+    "OpportunityTeamMember",
+    "AccountShare",
+    "OpportunityShare",
+    "ContactShare",
+}
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,6 @@ def everything(place: Office) -> dict[str, object]:
     names = (*owned_objects(place.org), "User", "UserLogin", "Dashboard")
     shares = {
         name: [row for row in place.bag_of(name) if "RowCause=Manual" in row]
-        for name in ("AccountShare", "OpportunityShare")
+        for name in ("AccountShare", "OpportunityShare", "ContactShare")
     }
     return {**place.truth(*names), **{name: place.bag_of(name) for name in JOINS}, **shares}

@@ -14,7 +14,13 @@ from sfexit.salesforce.client import Client, Verbatim
 from tests.offboarding.running import Office, office, plan_for
 
 # What a rehearsal cannot know: what the org drops with an owner, and what is looked after.
-_TEAMS = ("AccountTeamMember", "OpportunityTeamMember", "AccountShare", "OpportunityShare")
+_TEAMS = (
+    "AccountTeamMember",
+    "OpportunityTeamMember",
+    "AccountShare",
+    "OpportunityShare",
+    "ContactShare",
+)
 Sent = list[tuple[str, str, str]]
 
 
