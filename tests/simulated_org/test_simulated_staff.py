@@ -154,7 +154,8 @@ def test_who_cannot_own(office: Client) -> None:
     deactivate(office, who.people[5])
     assert give(user(office, who.people[5])) == "INACTIVE_OWNER_OR_USER"
     assert give(user(office, who.portal[1])) == "TRANSFER_REQUIRES_READ"
-    portal_account = office.org.tables.tables["Account"].ids.at(who.portal[0])
+    users = office.org.tables.tables["User"]
+    portal_account = users.value(users.changes, "AccountId", who.portal[0])
     integration = user(office, who.integrations[0])  # has no role
     assert give(integration, f"Account/{portal_account}") == "FIELD_INTEGRITY_EXCEPTION"
     queue = office.org.tables.tables["Group"].ids.at(0)
