@@ -103,7 +103,7 @@ def verify_live(
 
         whole = look()
         proof = publish(whole, key, stamper, pdf=wishes.pdf is not None, say_no=say)
-        failed = (*whole.altered, *whole.differs, *whole.reconfigured)
+        failed = (*whole.altered, *whole.differs, *whole.unfinished)
         if wishes.repair and target.home is not None and any(failed):
             _repair(client, target.home, whole, settings, watch, stop, say)
             whole = look()
@@ -184,15 +184,16 @@ def _repair(
 ) -> None:
     """The next archive of the home, in which what failed was fetched again.
 
-    Records that are missing, extra or stale are brought by a refresh, which fetches those and takes
-    the rest over; for altered values everything is read anew.
+    Records that are missing, extra or stale, and what failed or was left out, are brought by a
+    refresh, which fetches those and takes the rest over; for altered values and bodies everything
+    is read anew.
     """
     from sfexit.archive import signing
     from sfexit.export.plan import Selection
     from sfexit.export.run import export
 
     what = ", ".join(
-        filter(None, dict.fromkeys((*whole.altered, *whole.differs, *whole.reconfigured)))
+        filter(None, dict.fromkeys((*whole.altered, *whole.differs, *whole.unfinished)))
     )
     say(f"Repairing: the next archive is made, because of {what[:200]}")
     export(

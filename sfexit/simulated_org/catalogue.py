@@ -340,7 +340,7 @@ def _sales() -> list[SObject]:
             Body textarea(10000)
             LinkUrl url
             CommentCount int
-            LikeCount int
+            LikeCount int gen=likes
             InsertedById ref(User)
             """,
             weight=0.02,

@@ -7,10 +7,17 @@ the call query(). FeedItem is no entity feed; whether it gives them is a doubt.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from .columns import Column, Value
 from .schema import Field, SObject, make
+
+if TYPE_CHECKING:
+    from .changes import Changes
+    from .data import Table
 
 #: The relationship by which a feed gives each of them.
 CHILDREN = {
@@ -44,3 +51,24 @@ def relationship(child: str, field: Field, parent: str, *, by_feed_item: bool) -
     if field.name != _LINK or (parent == "FeedItem" and not by_feed_item):
         return None
     return CHILDREN.get(child)
+
+
+class LikesColumn(Column):
+    """LikeCount: "the number of likes associated with this feed item" (Object Reference)."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+        self._known: tuple[Changes | None, Counter[Value]] = None, Counter()
+
+    def _likes(self) -> Counter[Value]:
+        likes = self._table.org.tables.get("FeedLike")
+        if likes is None:
+            return self._known[1]
+        changes = likes.changes
+        if self._known[0] is not changes:
+            there = (n for n in range(likes.total(changes)) if not likes.hidden(changes, n))
+            self._known = changes, Counter(likes.value(changes, _LINK, n) for n in there)
+        return self._known[1]
+
+    def value(self, i: int) -> Value:
+        return str(self._likes()[self._table.ids.at(i)])

@@ -13,6 +13,7 @@ from .columns import Column, Value
 from .data import AS_OF, DELETED_EVERY, DELETED_PHASE, PRIMES, Table, java_double
 from .definitions import EntityColumn, FieldColumn
 from .dirty import DIRTY_LONG, DIRTY_SHORT
+from .feeds import LikesColumn
 from .photos import PhotoColumn
 from .schema import Field
 
@@ -495,6 +496,10 @@ def _photo(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     return PhotoColumn(table.sobject.prefix)
 
 
+def _likes(table: Table, f: Field, rng: random.Random, _: str) -> Column:
+    return LikesColumn(table)
+
+
 def _rich(table: Table, f: Field, rng: random.Random, _: str) -> Column:
     return RichColumn(table, f.name)
 
@@ -529,6 +534,7 @@ _BY_GEN: dict[str, Maker] = {
     "over": _over,
     "person": _person,
     "person_contact": _person_contact,
+    "likes": _likes,
     "person_flag": _person_flag,
     "person_part": _person_part,
     "person_twin": _person_twin,

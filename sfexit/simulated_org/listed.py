@@ -114,7 +114,7 @@ _FEED = (
     *_some(
         [
             "CommentCount int",
-            "LikeCount int",
+            "LikeCount int gen=likes",
             "Title string(255)",
             "Body textarea(10000)",
             "LinkUrl url(1000)",

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -46,15 +46,23 @@ class Whole:
         return () if self.live is None else self.live.stale_objects
 
     @property
-    def reconfigured(self) -> tuple[str, ...]:
-        """Components of the org's configuration that are others in the org, or not here."""
-        codes = {"metadata-differs", "metadata-left-out"}
-        return tuple(one.object for one in self.judgement.findings if one.code in codes)
+    def unfinished(self) -> tuple[str, ...]:
+        """Objects, and components of the configuration, of which something is not in the archive or
+        is another in the org: what a refresh fetches."""
+        codes = {
+            "body-left-out", "count-differs", "metadata-differs", "metadata-left-out",
+            "object-incomplete", "object-left-out", "object-unknown",
+        }  # fmt: skip
+        return self._named(codes)
 
     @property
     def altered(self) -> tuple[str, ...]:
         """Objects with findings that comparing ids and time stamps does not show."""
-        codes = {"value-differs", "field-left-out", "rows-wrong", "id-malformed"}
+        return self._named(
+            {"body-differs", "field-left-out", "id-malformed", "rows-wrong", "value-differs"}
+        )
+
+    def _named(self, codes: Collection[str]) -> tuple[str, ...]:
         found = {one.object for one in self.judgement.findings if one.code in codes}
         return tuple(sorted(one for one in found if one))
 

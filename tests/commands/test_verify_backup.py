@@ -69,6 +69,26 @@ def test_safe_then_not_safe_then_repaired(
     assert standing_certificate(home).certificate.generation == 2
 
 
+def test_what_failed_at_the_export_is_repaired(home: Path, tmp_path: Path) -> None:
+    """Bodies and components that the org did not give are there the next time."""
+    org = small_org(names=(*NAMES, "Attachment"), query_all_files=True)
+    with serve(org, FaultPlan()) as server:
+        company = Company(server, FaultPlan(), tmp_path)
+        org.bodies_forbidden.add("Integration")
+        org.metadata.unretrievable.add(
+            next((one.type, one.full_name) for one in org.metadata.components)
+        )
+        assert company.finish("export", home, "-q").code == 3
+        still = company.finish("verify-backup", home, "--repair")
+        assert still.code == 8  # the org keeps it back still
+        assert "metadata-left-out" in still.err and "object-incomplete" in still.err
+        org.bodies_forbidden.clear()
+        org.metadata.unretrievable.clear()
+        told = company.finish("verify-backup", home, "--repair")
+        assert told.code == 0, told.err
+        assert "Repairing: the next archive is made" in told.err
+
+
 def test_a_waiver_is_for_one_finding_and_is_told(
     company: Company, sfexit: Callable[..., Ran], home: Path, tmp_path: Path
 ) -> None:

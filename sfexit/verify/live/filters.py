@@ -23,12 +23,14 @@ class Pieces:
     """How an object is cut: `ask` yields what stands behind FROM in each question.
 
     `always`: a plain query gives some of it without a word, so it is never asked alone. `inside`:
-    it comes inside the records that `ask` names, under this name.
+    it comes inside the records that `ask` names, under this name. `counted`: a field of those
+    records that tells how many of it each has.
     """
 
     ask: Callable[[Wire, str, Shape], Iterator[str]]
     always: bool = False
     inside: str = ""
+    counted: str = ""
 
     def question(self, select: str, tail: str) -> str:
         """One question: `select` is the plain query."""
@@ -135,9 +137,9 @@ def _record_feeds(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa
             yield str(one["name"])
 
 
-def _in_feeds(relationship: str) -> Pieces:
+def _in_feeds(relationship: str, counted: str = "") -> Pieces:
     """What no query gives but one on the feeds that it hangs on (Object Reference, FeedLike)."""
-    return Pieces(_record_feeds, always=True, inside=relationship)
+    return Pieces(_record_feeds, always=True, inside=relationship, counted=counted)
 
 
 _ARTICLES = Pieces(_articles, always=True)
@@ -159,7 +161,7 @@ _PIECES: Mapping[str, Pieces] = {
     "ContentHubItem": _one_by_one("ContentHubRepositoryId", "SELECT Id FROM ContentHubRepository"),
     "Dashboard": _PRIVATE,
     "FeedAttachment": _by("FeedEntityId", "SELECT Id FROM FeedItem", "SELECT Id FROM FeedComment"),
-    "FeedLike": _in_feeds("FeedLikes"),
+    "FeedLike": _in_feeds("FeedLikes", "LikeCount"),
     "FeedSignal": _in_feeds("FeedSignals"),
     "FeedTrackedChange": _in_feeds("FeedTrackedChanges"),
     "IdeaComment": _by("IdeaId", "SELECT Id FROM Idea"),

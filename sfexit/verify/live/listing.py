@@ -6,7 +6,7 @@ by no way that is known.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -131,16 +131,22 @@ def _by_pieces(
     keys = _keys(folder, name, way)
     keys.unique = True
     batch: list[str] = []
+    with_some = 0
 
     def asked() -> None:
+        nonlocal with_some
         for reply in wire.many([wire.address(one) for one in batch]):
             if not reply.ok:
                 if pieces.nothing_there(reply.code, reply.reason):
                     continue
                 raise OrgRefused(reply.status, reply.code, reply.reason)
             for page in wire.further(reply):
-                for row in _rows_of(wire, page, pieces.inside):
-                    keys.add(*pack_record(row, shape, way))
+                for rows in _rows_of(wire, page, pieces.inside):
+                    some = False
+                    for row in rows:
+                        keys.add(*pack_record(row, shape, way))
+                        some = True
+                    with_some += some
         batch.clear()
 
     for tail in pieces.ask(wire, name, shape):
@@ -150,18 +156,31 @@ def _by_pieces(
     if batch:
         asked()
     alone = replace(way, by_job=False, spans=("",), in_pieces=True)
-    return keys, alone, {"by_id": keys.count}
+    witnesses = {"by_id": keys.count}
+    if pieces.counted:
+        witnesses |= {"parents_with": with_some, "parents_told": _told(wire, name, shape, pieces)}
+    return keys, alone, witnesses
 
 
-def _rows_of(wire: Wire, page: Reply, inside: str) -> Iterator[Mapping[str, Any]]:
-    """The records of a page, or those inside of them, which may have pages of their own."""
+def _told(wire: Wire, name: str, shape: Shape, pieces: filters.Pieces) -> int:
+    """How many living records say themselves that they have some inside; a count that no subquery
+    has a part in. LikeCount can be filtered by (Object Reference, AccountFeed)."""
+    counts = [
+        wire.address(f"SELECT COUNT() FROM {tail} WHERE {pieces.counted} > 0", everything=False)  # noqa: S608
+        for tail in pieces.ask(wire, name, shape)
+    ]
+    return sum(reply.total or 0 for reply in wire.many(counts) if reply.ok)
+
+
+def _rows_of(wire: Wire, page: Reply, inside: str) -> Iterator[Iterable[Mapping[str, Any]]]:
+    """The records of a page, or those inside of each, which may have pages of their own."""
     if not inside:
-        yield from page.rows
+        yield page.rows
         return
     for row in page.rows:
         if row.get(inside) is not None:
-            for inner in wire.further(Reply(200, row[inside])):
-                yield from inner.rows
+            pages = wire.further(Reply(200, row[inside]))
+            yield (one for inner in pages for one in inner.rows)
 
 
 def pack_record(row: Mapping[str, Any], shape: Shape, way: Way) -> tuple[bytes, bool, bytes]:

@@ -104,7 +104,21 @@ def compare(
 
 
 def _count_findings(one: Archived, witnesses: Mapping[str, int]) -> list[Finding]:
-    """COUNT() before and after agree with each other and not with the ids that came."""
+    """COUNT() before and after agree with each other and not with the ids that came; or records
+    tell of more inside of them than came."""
+    told, some = witnesses.get("parents_told", 0), witnesses.get("parents_with", 0)
+    if told > some:
+        return [
+            Finding(
+                "count-differs",
+                CHECK,
+                object=one.name,
+                expected=f"{told:,} posts say that they have some",
+                found=f"{some:,} posts gave any",
+                witness="SELECT COUNT() of the posts that count their own",
+                count=told - some,
+            )
+        ]
     before, after = witnesses.get("count_before"), witnesses.get("count_after")
     got = witnesses.get("by_id")
     if before is None or before != after or got == before:
