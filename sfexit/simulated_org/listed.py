@@ -56,7 +56,7 @@ ActivityMetric - qv
 ActivityMetricRollup - qv
 AttachedContentNote - -
 ChannelProgramLevelShare - cdqvw Share:ChannelProgramLevel
-ContentHubItem 0AT qv
+ContentHubItem - qv
 ContentHubRepository - qv
 ContentNote - cdqvwr
 ContentVersionRenditionContent - qv

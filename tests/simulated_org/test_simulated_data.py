@@ -102,6 +102,22 @@ def test_ids_are_valid_unique_and_resolve(client: Any) -> None:
     assert dangling <= 40
 
 
+#: Two names for the same records (Object Reference): they have their ids in common.
+SAME_RECORDS = {("ContentFolderItem", "ContentFolder"), ("FeedItem", "AccountFeed")}
+
+
+@pytest.mark.parametrize("shape", ["crm", "full"])
+def test_an_id_leads_to_its_own_record(shape: str) -> None:
+    tables = SimulatedOrg(rows=20_000, shape=shape).tables
+    for name, table in tables.tables.items():
+        total = table.total(table.changes)
+        for row in {0, total - 1} if total else ():
+            found = tables.locate(table.ids.at(row))
+            assert found is not None, name
+            other = found[0].sobject.name
+            assert (found[0] is table and found[1] == row) or (name, other) in SAME_RECORDS
+
+
 def test_some_references_point_at_purged_rows() -> None:
     org = SimulatedOrg(rows=30_000)
     lost = [

@@ -7,11 +7,13 @@ whether the stored bytes have them is for the offline checks. Where the org keep
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import random
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from sfexit.errors import ArchiveProblem, OrgRefused, Transient
@@ -132,7 +134,17 @@ class _Index:
 
 
 def _payload(md5: object, size: object) -> bytes:
-    return digest([str(md5 or "").lower(), str(size if size is not None else "")])
+    return digest([str(md5 or "").lower(), _bytes(size)])
+
+
+def _bytes(size: object) -> str:
+    """A size as digits: some are doubles, which REST writes `213.0` or `2.8342E7`."""
+    text = "" if size is None else str(size)
+    with contextlib.suppress(InvalidOperation):
+        number = Decimal(text)
+        if number.is_finite() and number.adjusted() < 20 and number == int(number):
+            return f"{number:.0f}"
+    return text
 
 
 def _one(

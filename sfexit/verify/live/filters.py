@@ -128,13 +128,25 @@ def _private_too(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa:
         yield "USING SCOPE allPrivate"
 
 
-def _record_feeds(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
-    """The feed of each kind of record, as describeGlobal marks them."""
+def _listed(wire: Wire) -> Iterator[dict[str, object]]:
+    """The objects of describeGlobal that can be queried."""
     told = wire.get("/sobjects")
     for one in told.get("sobjects", ()) if isinstance(told, dict) else ():
-        feed = isinstance(one, dict) and one.get("associateEntityType") == "Feed"
-        if feed and one.get("queryable") is True and API_NAME.fullmatch(str(one.get("name"))):
+        known = isinstance(one, dict) and API_NAME.fullmatch(str(one.get("name")))
+        if known and one.get("queryable") is True:
+            yield one
+
+
+def _record_feeds(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
+    """The feed of each kind of record, as describeGlobal marks them."""
+    for one in _listed(wire):
+        if one.get("associateEntityType") == "Feed":
             yield str(one["name"])
+
+
+def _of_any_type(wire: Wire, name: str, shape: Shape) -> Iterator[str]:  # noqa: ARG001
+    """By what the records may be about: any object there is."""
+    return _among("TargetSobjectType", (str(one["name"]) for one in _listed(wire)))
 
 
 def _in_feeds(relationship: str, counted: str = "") -> Pieces:
@@ -169,6 +181,7 @@ _PIECES: Mapping[str, Pieces] = {
     "RecordActionHistory": _one_by_one(
         "ParentRecordId", "SELECT RecordId FROM RecordAction", always=True
     ),
+    "RecordRecommendation": Pieces(_of_any_type),
     "Report": _PRIVATE,
     "Vote": Pieces(_parent_types),
 }
