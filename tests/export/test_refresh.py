@@ -9,6 +9,8 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -27,6 +29,8 @@ from rig import (
 from sfexit.archive import bagit, layout
 from sfexit.archive.journal import Journal
 from sfexit.errors import ArchiveProblem, Interrupted
+from sfexit.export import seeing
+from sfexit.export.means import Means
 from sfexit.export.recover import recover
 from sfexit.export.result import ExportResult
 from sfexit.simulated_org.catalogue import standard_objects
@@ -429,6 +433,46 @@ def test_lost_sight_is_no_purge(make_rig: Callable[..., Rig], clock: Clock) -> N
     assert f"{counts.out_of_sight:,} rows that bag 0001 has are not seen any more" in line.reason
     assert "View All Data" in line.reason
     assert line.incomplete
+
+
+def test_a_permission_lost_in_mid_run_is_no_purge(
+    make_rig: Callable[..., Rig], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = (
+        "Organization", "User", "Account", "Profile", "EntityDefinition", "FieldDefinition",
+        "PermissionSet", "PermissionSetAssignment", "UserPermissionAccess", "ObjectPermissions",
+        "FieldPermissions", "EntityParticle", "TransactionSecurityPolicy",
+    )  # fmt: skip
+    listed = [one for one in standard_objects() if one.name in names]
+    rig = make_rig(objects=listed, rows=400, clock=clock, session_seconds=10**9)
+    user = SimulatedUser("Export", 3)
+    token = rig.environment["SFEXIT_ACCESS_TOKEN"] = rig.org.sign_in(user)
+    go(rig)
+    before = len(rig.truth("Account"))
+    later(clock)
+    looked = seeing.first_look
+
+    def look_and_lose(*given: Any) -> Any:
+        sight = looked(*given)
+        rig.org.change_user(token, replace(user, view_all_data=False, modify_all_data=False,
+                                           own_rows_only=("Account",)))  # fmt: skip
+        return sight
+
+    def at_once(_: Means, work: Callable[[], None]) -> Future[None]:
+        work()
+        done: Future[None] = Future()
+        done.set_result(None)
+        return done
+
+    monkeypatch.setattr(seeing, "first_look", look_and_lose)
+    monkeypatch.setattr(Means, "aside", at_once)
+    result = go(rig, refresh=True)
+    line = ledger_of(bag_of(result))["Account"]
+    assert result.refreshed is not None
+    counts = dict(result.refreshed.counts)["Account"]
+    assert (counts.gone, counts.out_of_sight) == (0, before - (line.rows or 0))
+    assert counts.out_of_sight > 0 and line.incomplete
+    assert "the permission View All Data was lost" in line.reason
 
 
 def test_files_are_linked_and_new_versions_fetched(make_rig: Callable[..., Rig]) -> None:

@@ -215,6 +215,15 @@ def test_a_list_that_the_org_does_not_give_is_unknown(rig: LiveRig) -> None:
     assert "Profile" in told and any(one.startswith("Report in ") for one in told)
 
 
+@pytest.mark.parametrize("endpoint", ["metadata.describe", "metadata.list"])
+def test_lists_that_stay_broken_are_unknown_and_end_the_run(endpoint: str, rig: LiveRig) -> None:
+    fault = rig.server.fail("status", endpoint, code=500, times=None)
+    judged = rig.judge(components=0)
+    assert fault.hits and judged.verdict is Verdict.UNKNOWN
+    [told] = [one for one in judged.findings if one.code == "check-not-made"]
+    assert told.kind == "configuration" and "does not list its components" in told.found
+
+
 @pytest.mark.parametrize("kind", ["refused", "failed", "spoiled"])
 def test_what_could_not_be_asked_is_unknown_and_never_safe(kind: str, rig: LiveRig) -> None:
     metadata = rig.org.metadata

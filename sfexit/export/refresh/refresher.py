@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from sfexit import preflight
 from sfexit.archive import sealing
 from sfexit.archive.earlier import Earlier, EarlierObject
 from sfexit.archive.ledger import LedgerLine
@@ -38,6 +39,8 @@ from sfexit.salesforce import query
 from sfexit.salesforce.object_rules import rule_for
 
 _READ_WHOLE_AFTER = (Reread, GivenUp, OrgRefused, PageDamaged, NotComparable)
+#: Who tells what the user holds.
+_RIGHTS = ("UserPermissionAccess", "PermissionSet")
 
 
 # Signing in leaves its date with the user: a row that differs in nothing else did not change.
@@ -359,7 +362,9 @@ class Refresher:
         asked = explaining.found_again(self._means.client, name, ids)
         if asked is not None and asked[1]:
             raise Reread(f"{asked[1]:,} rows that were not listed are there when asked for by id")
-        hidden = explaining.smaller_sight(self._seen, self._sight(), name)
+        # Asked anew: a permission may have been taken away since this run began.
+        rights = preflight.rights_again(self._means.client, self._sight(), _RIGHTS, {name: count})
+        hidden = explaining.smaller_sight(self._seen, rights, name)
         how = f"{asked[0]:,} were asked for by id" if asked is not None else "the org lists no more"
         why = f"out of sight, since {hidden}" if hidden else "purged: no query names them any more"
         self._means.note(name, "refresh", f"{count:,} rows of the bag before are {why} ({how})")

@@ -148,10 +148,13 @@ def compare(wire: Wire, bag: Bag, planned: Plan, started: str) -> Configuration:
     tally = _Tally(bag, started)
     try:
         told = components.compare(planned.known, components.named(wire), started)
-    except OrgRefused as refused:
+    except (OrgRefused, Transient) as trouble:
+        if isinstance(trouble, Transient):
+            wire.try_get("/limits")  # when nothing is answered any more, the run pauses
         told = components.Compared()
-        why = f"the org does not list its components ({refused.message})"
-        tally.findings.append(not_made(CHECK, why, remedy=_RIGHT))
+        why = f"the org does not list its components ({trouble.message})"
+        remedy = _RIGHT if isinstance(trouble, OrgRefused) else ""
+        tally.findings.append(not_made(CHECK, why, remedy=remedy))
     tally.findings += told.findings
     tally.listed = told.listed
     for member in sorted(told.gone):
