@@ -147,7 +147,7 @@ def carry_out(
             for line in differences:
                 click.echo(f"Changed since the plan: {line}", err=True)
             if not begun:
-                confirmed(plan, confirm)
+                confirmed(plan, confirm, freeze_only=freeze_only)
             told = applying.apply(
                 client,
                 plan,
@@ -206,8 +206,8 @@ def _archive_after(
     return archive
 
 
-def confirmed(plan: Plan, given: str | None) -> None:
-    """Somebody says yes to exactly this plan. Raises NotConfirmed."""
+def confirmed(plan: Plan, given: str | None, *, freeze_only: bool) -> None:
+    """Somebody says yes to exactly this plan, or to its containment. Raises NotConfirmed."""
     if given is not None:
         if len(given) < _SHORTEST or not plan.digest.startswith(given.lower()):
             raise NotConfirmed(
@@ -216,6 +216,7 @@ def confirmed(plan: Plan, given: str | None) -> None:
             )
         return
     verb = {"offboard": "offboard", "undo": "undo", "reassign": "reassign"}[plan.purpose]
+    verb = "freeze" if freeze_only else verb
     people = f"{len(plan.people)} user{'s' * (len(plan.people) != 1)}"
     sentence = f"{verb} {people} in {plan.organization_id} ({plan.organization})"
     click.echo(f"This changes the org. To go on, type: {sentence}", err=True)

@@ -68,6 +68,7 @@ class Applied:
     resumed: bool
     complete: bool
     calls: int
+    freeze_only: bool = False
 
 
 def apply(
@@ -134,11 +135,12 @@ class _Run:
             )
         for turn in turns(self._plan, freeze_only=freeze_only):
             self._turn(turn)
-        return self._end(resumed)
+        return self._end(resumed, freeze_only=freeze_only)
 
     def _turn(self, turn: Turn) -> None:
         told = _TOLD_BACK if self._plan.purpose == "undo" else _TOLD
-        self._progress.phase(f"Wave {turn.wave}: {told[turn.phase]}")
+        if turn.steps or turn.transfers:
+            self._progress.phase(f"Wave {turn.wave}: {told[turn.phase]}")
         steps = [one for one in turn.steps if not self._done(one)]
         doing.carry_out(self._client, self._journal, steps, check=self._check)
         self._hand_over(turn.transfers)
@@ -184,7 +186,7 @@ class _Run:
                 f"them in {self._journal.path}, cure the cause, then run the same command again"
             )
 
-    def _end(self, resumed: bool) -> Applied:
+    def _end(self, resumed: bool, *, freeze_only: bool) -> Applied:
         self._progress.phase("Looking at what is left")
         left = remains(self._client, self._plan)
         known = self._journal.progress
@@ -215,4 +217,5 @@ class _Run:
             resumed,
             complete,
             self._client.budget.used,
+            freeze_only,
         )

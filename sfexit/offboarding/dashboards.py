@@ -189,8 +189,9 @@ def path_of(name: str) -> str:
     return f"dashboards/{name}.dashboard"
 
 
-def files(client: Client, steps: Sequence[Step]) -> dict[str, File]:
-    """For each step (by id) the file that is to be deployed. Changes nothing. Raises OrgRefused,
+def files(client: Client, steps: Sequence[Step], *, now: bool = True) -> dict[str, File]:
+    """For each step (by id) the file that is to be deployed. Changes nothing. `now`: at once, so
+    whom it is to run as must be active already; an undo first activates. Raises OrgRefused,
     DamagedAnswer."""
     users = {
         str(row["Id"]): row
@@ -205,7 +206,8 @@ def files(client: Client, steps: Sequence[Step]) -> dict[str, File]:
         name = names.get(step.record_id, "")
         content = held.get(name)
         old, new = (users.get(str(one[FIELD])) for one in (step.before, step.after))
-        if old is None or new is None or new.get("IsActive") not in (True, "true"):
+        idle = now and new is not None and new.get("IsActive") not in (True, "true")
+        if old is None or new is None or idle:
             out[step.id] = _no(step, "INACTIVE_USER", "whom it is to run as is not an active user")
         elif content is None:
             out[step.id] = _no(step, "NOT_LISTED", "the Metadata API does not give its file to you")

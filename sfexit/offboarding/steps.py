@@ -86,7 +86,7 @@ def requests(client: Client, steps: Sequence[Step]) -> list[Request]:
                     for one in part
                 ]
             elif kind == "run_as":
-                made = dashboards.files(client, part).values()
+                made = dashboards.files(client, part, now=False).values()
                 files = {one.path: one.after.decode() for one in made if one.refused is None}
                 out += [Request("POST", "/metadata/deployRequest", files)] if files else []
             elif kind == "revoke":

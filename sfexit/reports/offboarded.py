@@ -58,7 +58,11 @@ def _left(one: Left) -> dict[str, Any]:
 def summary(plan: Plan, told: Applied) -> Iterator[str]:
     """For people."""
     what = {"offboard": "Offboarding", "undo": "Undo", "reassign": "Reassignment"}[plan.purpose]
-    yield f"{what} {'COMPLETE' if told.complete else 'INCOMPLETE'}"
+    if told.freeze_only and not told.complete:
+        yield f"Containment {'INCOMPLETE' if told.failed else 'COMPLETE: nobody of them gets in'}"
+        yield "For the rest of the plan run the command again without --freeze-only."
+    else:
+        yield f"{what} {'COMPLETE' if told.complete else 'INCOMPLETE'}"
     yield (
         f"{told.changes:,} changes and {told.moved:,} records handed over in {told.calls:,} calls"
         + (" (with what an earlier run did)" if told.resumed else "")
@@ -108,10 +112,9 @@ def people(left: Sequence[Left]) -> Iterator[str]:
             f"{one.sessions:>3} sessions {one.tokens:>3} tokens"
         )
         if one.dashboards or one.approvals:
-            told = [f"{n:,} {what}" for n, what in
-                    ((one.dashboards, "dashboards run as this user"),
-                     (one.approvals, "approvals wait for this user")) if n]  # fmt: skip
-            yield f"     {', '.join(told)}"
+            counts = ((one.dashboards, "dashboards that run as this user"),
+                      (one.approvals, "approvals that wait for this user"))  # fmt: skip
+            yield f"     also: {', '.join(f'{what} ({n:,})' for n, what in counts if n)}"
     if len(left) > _SHOWN * 2:
         yield f"   and {len(left) - _SHOWN * 2:,} more: see --json"
 

@@ -137,7 +137,7 @@ def test_a_dry_run_sends_nothing_and_shows_no_token(typed: Typed) -> None:
 
 def test_who_confirmed_containment_did_not_confirm_the_rest(typed: Typed) -> None:
     code, _, told = typed.run(
-        _offboarding.apply, str(typed.path), "--freeze-only", typed=typed.sentence()
+        _offboarding.apply, str(typed.path), "--freeze-only", typed=typed.sentence("freeze")
     )
     assert code == 0, told
     changed = len(typed.place.org.writes.log)
@@ -157,7 +157,8 @@ def test_containment_weeks_ago_is_no_leave_for_an_old_plan(
     typed: Typed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frozen = (_offboarding.apply, str(typed.path), "--freeze-only")
-    assert typed.run(*frozen, typed=typed.sentence())[0] == 0
+    assert typed.run(*frozen, typed=typed.sentence())[0] == 11, "this is another sentence"
+    assert typed.run(*frozen, typed=typed.sentence("freeze"))[0] == 0
     monkeypatch.setattr(plans.Plan, "expired", lambda *_: True)
     code, _, told = typed.run(_offboarding.apply, str(typed.path), *WORD, typed=typed.sentence())
     assert (code, "expired" in told) == (7, True)

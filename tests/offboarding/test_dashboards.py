@@ -98,6 +98,9 @@ def test_they_run_as_the_successor_and_are_put_back(place: Office) -> None:
     told = {one.user_id: one.dashboards for one in left.people}
     assert told == {person(place, n): int(n == PACKAGE) for n in range(7)}
     back = undoing.plan_back(done.journal, plan, datetime.now(UTC), (place.org.user_id, "a")).plan
+    shown = [one for one in rehearse(place.client(), back, freeze_only=False)
+             if one.path == "/metadata/deployRequest"]  # fmt: skip
+    assert sum(len(one.body) for one in shown) == 3, "they will be active by then"
     undone = place.apply(back, "undo.jsonl")
     assert undone.complete, undone.failed
     assert (held(place), runners(place)) == (before, whose)
