@@ -23,6 +23,7 @@ from sfexit.offboarding.remaining import Remains, remains
 from sfexit.offboarding.turns import Turn, turns
 from sfexit.preflight.questions import Questions
 from sfexit.progress import SILENT, Progress
+from sfexit.redaction import printable
 from sfexit.salesforce import describe
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce.client import Client
@@ -43,6 +44,7 @@ _TOLD_BACK = {
     "work": "giving approvals and dashboards back",
     "deactivate": "unfreezing",
 }
+_NO_SEAT = "LICENSE_LIMIT_EXCEEDED"  # SOAP API guide, StatusCode
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,27 @@ class _Run:
             self._progress.phase(f"Wave {turn.wave}: {told[turn.phase]}")
         steps = [one for one in turn.steps if not self._done(one)]
         doing.carry_out(self._client, self._journal, steps, check=self._check)
+        if self._plan.purpose == "undo":
+            self._seated(turn.steps)
         self._hand_over(turn.transfers)
+
+    def _seated(self, steps: Sequence[Step]) -> None:
+        """Without a licence a person stays inactive, and nothing else can be given back."""
+        outcomes = self._journal.progress.steps
+        left = [
+            one
+            for one in steps
+            if one.object == "User" and outcomes.get(one.id, {}).get("code") == _NO_SEAT
+        ]
+        if left:
+            names = {one.user_id: printable(one.username, 80) for one in self._plan.people}
+            some = ", ".join(names.get(one.user_id, one.user_id) for one in left[:5])
+            raise Blocked(
+                f"no licence is free for {len(left):,} of the people ({some}"
+                f"{' …' if len(left) > 5 else ''}), so they stay inactive and nothing else was "
+                "taken back: free a licence (Setup > Company Information > User Licenses), then "
+                "run the same command again"
+            )
 
     def _done(self, step: Step) -> bool:
         told = self._journal.progress.steps.get(step.id)

@@ -89,8 +89,8 @@ def _of_estate(seen: Seen) -> Iterable[Hazard]:
         if one.scope:
             yield hazard(
                 "private",
-                f"private {one.object.lower()}s of {who}, which nobody else sees: export them or "
-                f"move them to a shared folder first ({one.total:,})",
+                f"private {one.object.lower()}s of {who}, which nobody else sees ({one.total:,}): "
+                "an export by you keeps what they are; move what is still needed into a shared one",
                 user=one.user_id, name=one.object, count=one.total,
             )  # fmt: skip
         elif known is not None and one.total:

@@ -378,6 +378,29 @@ def test_undo_goes_on_where_somebody_changed_a_row_of_it(tmp_path: Path) -> None
         assert all(users[place.user(one)]["IsActive"] == "true" for one in leavers)
 
 
+def test_without_a_free_licence_an_undo_waits_and_goes_on(tmp_path: Path) -> None:
+    with office(tmp_path, staff=Staff(people=10, things=1, blockers=(), spare_seats=0)) as place:
+        leavers, heir = leavers_of(place, 2)
+        plan = plan_for(place, leavers, heir)
+        before = place.truth("User", "Account")
+        done = place.apply(plan)
+        [row] = [n for n, r in enumerate(place.org.truth("UserLicense")) if r["Name"] == "SFDC"]
+        seats = int(place.rows("UserLicense", Name="SFDC")[0]["TotalLicenses"] or 0)
+        place.org.update_rows("UserLicense", [row], {"TotalLicenses": str(seats - 1)})
+        back = undoing.plan_back(done.journal, plan, NOW, (place.org.user_id, "admin")).plan
+        changed = len(place.org.writes.log)
+        with pytest.raises(Blocked, match=r"no licence is free for 1 of the people .*run the same"):
+            place.apply(back, "undo.jsonl")
+        new = place.org.writes.log[changed:]
+        assert [(one.object, one.after) for one in new if one.cause == "request"] == [
+            ("User", {"IsActive": "true"})
+        ]
+        place.org.update_rows("UserLicense", [row], {"TotalLicenses": str(seats)})
+        undone = place.apply(back, "undo.jsonl")
+        assert undone.complete, undone.failed
+        assert place.truth("User", "Account") == before
+
+
 class _NoShares:
     """The org refuses manual shares of contacts: for everybody, or for one user."""
 
