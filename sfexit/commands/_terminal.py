@@ -68,8 +68,9 @@ class State:
         told = [self.phase]
         if self.objects:
             told.append(f"{self.objects_done:,} of {self.objects:,} objects")
-        told.append(f"{self.rows:,} rows")
-        told.append(f"{self.csv_bytes / 1e6:,.1f} MB")
+        if self.rows:  # none come while an archive is verified
+            told.append(f"{self.rows:,} rows")
+            told.append(f"{self.csv_bytes / 1e6:,.1f} MB")
         if self.files_hint:
             told.append(f"{self.files:,} of about {self.files_hint:,} files")
             told.append(f"{self.file_bytes / 1e6:,.1f} MB of files")

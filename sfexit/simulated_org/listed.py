@@ -260,6 +260,8 @@ _SPECIAL: dict[str, str] = {
     "PublishStatus picklist(publish_status) required\nIsLatestVersion boolean\nTitle string(255)\n"
     "Language picklist(generic)",
     "ListViewChartInstance": "ListViewChartId string(18)\nSourceEntity string(40)",
+    "LoginHistory": f"UserId {_USER}\nLoginTime datetime\nLoginType string(40)\n"
+    "Application string(120)\nStatus string(128)\nSourceIp string(39)",
     "MailmergeTemplate": "Name string(80)\nFilename string(255)\nBodyLength int gen=body:size\n"
     "Body base64 required",
     "OwnerChangeOptionInfo": "EntityDefinitionId ref(EntityDefinition)\nName string(255)\n"

@@ -61,10 +61,10 @@ def test_plain_lines_have_a_time_stamp(
         watching.note("not said without --verbose")
         say("a line")
         for _ in range(500):
-            if "0 rows" in (heard := capsys.readouterr().err):
+            if "0 calls" in (heard := capsys.readouterr().err):
                 break
             _terminal.time.sleep(0.01)
-    assert "0 rows" in heard
+    assert "0 calls" in heard
     assert "not said" not in heard
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  ", line) for line in heard.splitlines())
 
