@@ -32,7 +32,7 @@ _QUERIES_A_CALL = 3
 _FOLDERS_OF = {"EmailTemplate": "EmailFolder"}
 #: Folders that no list of folders has; their contents are listed by this name.
 _UNFILED = {"Report": "unfiled$public", "EmailTemplate": "unfiled$public"}
-_BYTES_A_NAME = 40  # on the wire, packed
+_BYTES_A_NAME, _BYTES_A_CALL = 60, 300  # on the wire, packed
 _TOLD = 200
 _SILENT_AFTER = 5  # lists in a row that the org does not answer
 _LISTED_LIMIT = 1 << 28
@@ -66,7 +66,7 @@ class Known:
     @property
     def bytes(self) -> int:
         """On the wire, about."""
-        return _BYTES_A_NAME * len(self.modified)
+        return _BYTES_A_NAME * len(self.modified) + _BYTES_A_CALL * self.calls
 
 
 @dataclass(frozen=True)
