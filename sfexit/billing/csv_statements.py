@@ -8,9 +8,9 @@ import io
 import re
 from collections.abc import Sequence
 
-from sfexit.billing import labels
+from sfexit.billing import labels, written
 from sfexit.billing.building import Draft
-from sfexit.billing.mapping import Mapping
+from sfexit.billing.mapping import NEGATIVE, Mapping
 from sfexit.contract.currencies import CURRENCIES
 from sfexit.errors import UsageProblem
 
@@ -52,6 +52,7 @@ def drafts(raw: bytes, source: str, mapping: Mapping) -> list[Draft]:
         )
     found: dict[str, Draft] = {}
     last: Draft | None = None
+    owed: list[bool] = []  # of each amount, whether it is written without a minus
     for number, row in enumerate(rows[start:], start + 1):
         cells = {
             name: cell.strip()
@@ -60,6 +61,10 @@ def drafts(raw: bytes, source: str, mapping: Mapping) -> list[Draft]:
         }
         if not cells or _adds_up(row, cells) or labels.says(cells.get("kind", ""), "payment"):
             continue
+        sums = [name for name in ("net", "tax", "gross", "open_amount") if name in cells]
+        owed += [not written.is_negative(cells[name]) for name in sums]
+        if mapping.charges == NEGATIVE:
+            cells |= {name: written.turned(cells[name]) for name in sums}
         if len(row) > len(headings) and any(cell.strip() for cell in row[len(headings) :]):
             raise UsageProblem(
                 f"{source}, row {number}, has more cells than headings: an amount with the "
@@ -79,6 +84,12 @@ def drafts(raw: bytes, source: str, mapping: Mapping) -> list[Draft]:
                 draft.doubt("its encoding was guessed (cp1252)", 5)
         last = draft
         _into(draft, cells, number)
+    told = mapping.charges or not mapping.columns or {"credit_no", "kind"} & set(headings)
+    if owed.count(False) * 2 > len(owed) and not told and "kind" not in mapping.fixed:
+        raise UsageProblem(
+            f"{source} has mostly negative amounts: say in [csv] of the mapping file whether they "
+            'are payments (charges = "negative") or credits (charges = "positive")'
+        )
     return list(found.values())
 
 

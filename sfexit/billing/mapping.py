@@ -22,6 +22,10 @@ class Mapping:
     delimiter: str | None = None
     encoding: str | None = None
     habits: Habits = field(default_factory=Habits)
+    charges: str | None = None  # the sign of what is to be paid: NEGATIVE on lists of payments
+
+
+POSITIVE, NEGATIVE = "positive", "negative"
 
 
 def field_names() -> tuple[str, ...]:
@@ -53,6 +57,7 @@ def load(path: Path) -> Mapping:
         csv.choice("decimal", (written.POINT, written.COMMA)) or None,
         csv.choice("dates", (written.DMY, written.MDY)) or None,
     )
+    charges = csv.choice("charges", (POSITIVE, NEGATIVE)) or None
     problems = top.problems()
     if problems:
         raise UsageProblem(f"{path} cannot be used: {'; '.join(problems[:20])}")
@@ -62,4 +67,5 @@ def load(path: Path) -> Mapping:
         delimiter or None,
         encoding or None,
         habits,
+        charges,
     )

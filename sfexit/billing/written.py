@@ -54,6 +54,23 @@ def amount(text: str, habits: Habits = Habits()) -> Decimal:
     return -value if negative else value
 
 
+def is_negative(text: str) -> bool:
+    """Whether an amount has a sign of something given back; False for what is no amount."""
+    try:
+        return _stripped(text)[0]
+    except Unreadable:
+        return False
+
+
+def turned(text: str) -> str:
+    """An amount with the other sign, otherwise as it was written; what is no amount stays."""
+    try:
+        negative, body = _stripped(text)
+    except Unreadable:
+        return text
+    return body if negative else f"-{body}"
+
+
 def decimal_of(text: str) -> str | None:
     """The decimal mark that an amount proves, or None when it proves none."""
     try:

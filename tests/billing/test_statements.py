@@ -159,3 +159,22 @@ def test_a_mapping_file_reads_the_credit_card(tmp_path: Path) -> None:
         "2026-08-01", "2026-09-01", "2026-10-01", "2026-11-01",
     ]  # fmt: skip
     assert {one.currency for one in paid} == {"USD"}
+
+
+def test_payments_of_a_card_are_not_taken_for_credits(tmp_path: Path) -> None:
+    mapping = tmp_path / "card.toml"
+    told = (
+        '[csv]\ndates = "dmy"\n{}[columns]\ninvoice_no = "Buchung"\nissue_date = "Beleg"\n'
+        'product = "Händler"\nnet = "Betrag EUR"\n[fixed]\ncurrency = "EUR"\n'
+    )
+    from sfexit.billing.mapping import load
+
+    def card(line: str) -> list[Decimal]:
+        mapping.write_text(told.format(line))
+        found = read(FOLDER / "c06_kreditkarte_umsaetze.csv", load(mapping), Habits())
+        return [line.amount for one in found for line in one.all_lines]
+
+    with pytest.raises(UsageProblem, match=r"mostly negative amounts.*charges"):
+        card("")
+    assert sum(card('charges = "negative"\n')) == Decimal("2130.49")
+    assert sum(card('charges = "positive"\n')) == Decimal("-2130.49")
