@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import io
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from decimal import Decimal
 from textwrap import wrap
 from typing import Any
@@ -101,7 +101,10 @@ def workbook(told: Review) -> bytes:
     """Three sheets: seats, users, savings. Raises UsageProblem without openpyxl."""
     try:
         from openpyxl import Workbook
-        from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
+        from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE, WriteOnlyCell
+        from openpyxl.styles import Font
+        from openpyxl.utils import get_column_letter
+        from openpyxl.worksheet.properties import PageSetupProperties
     except ImportError as error:
         raise UsageProblem(
             "XLSX needs the extra: pip install 'sfexit[xlsx]'; --csv needs nothing"
@@ -110,19 +113,34 @@ def workbook(told: Review) -> bytes:
     sheets: tuple[tuple[str, Any], ...] = (
         ("Seats", (_POOL_HEADS, *_pool_rows(told))),
         ("Users", users(told)),
-        ("Savings", (_SAVING_HEADS, *(_saving_row(one) for one in told.savings))),
+        ("Savings", (_SAVING_HEADS, *(_saving_row(one, _as_it_is) for one in told.savings))),
     )
-    for title, rows in sheets:
+    for title, content in sheets:
+        rows = [
+            [
+                _harmless(ILLEGAL_CHARACTERS_RE.sub("", cell)) if isinstance(cell, str) else cell
+                for cell in row
+            ]
+            for row in content
+        ]
         sheet = book.create_sheet(title)
-        for row in rows:
-            sheet.append(
-                [
-                    _harmless(ILLEGAL_CHARACTERS_RE.sub("", cell))
-                    if isinstance(cell, str)
-                    else cell
-                    for cell in row
-                ]
-            )
+        sheet.freeze_panes = "A2"
+        sheet.print_title_rows = "1:1"
+        sheet.page_setup.orientation, sheet.page_setup.fitToHeight = "landscape", 0
+        sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
+        for at, column in enumerate(zip(*rows, strict=True), 1):
+            wide = max(len(str(cell)) for cell in column) + 2
+            sheet.column_dimensions[get_column_letter(at)].width = min(max(wide, 8), 60)
+        for number, row in enumerate(rows):
+            cells = []
+            for value in row:
+                cell = WriteOnlyCell(sheet, value.amount if isinstance(value, _Money) else value)
+                if isinstance(value, _Money):
+                    cell.number_format = f'#,##0.00 "{value.currency}"'
+                if not number:
+                    cell.font = Font(bold=True)
+                cells.append(cell)
+            sheet.append(cells)
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
@@ -145,8 +163,25 @@ def _pool_rows(told: Review) -> Iterator[tuple[Any, ...]]:
         yield one.kind, one.name, one.status, total, one.used, one.empty
 
 
-def _saving_row(one: Saving) -> tuple[Any, ...]:
-    money = f"{one.yearly:,} {one.price.currency}" if one.yearly is not None and one.price else ""
+@dataclass(frozen=True)
+class _Money:
+    """An amount that a spreadsheet can add up."""
+
+    amount: Decimal
+    currency: str
+
+    def __str__(self) -> str:
+        return f"{self.amount:,} {self.currency}"
+
+
+def _as_it_is(money: _Money) -> _Money:
+    return money
+
+
+def _saving_row(one: Saving, shape: Callable[[_Money], Any] = str) -> tuple[Any, ...]:
+    money: Any = ""
+    if one.yearly is not None and one.price:
+        money = shape(_Money(one.yearly, one.price.currency))
     return (
         one.license,
         one.instead or "no seat",
