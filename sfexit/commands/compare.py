@@ -41,10 +41,14 @@ def command(home: Path, weights: Path | None, html: Path | None, as_json: bool, 
     from sfexit.reports import compare as report
 
     wishes = own.load(weights) if weights else own.Wishes()
-    used = needs(Tables(home))
+    tables = Tables(home)
+    used = needs(tables)
     rows = scorecard(used, wishes)
     if html is not None:
-        write_whole(html, report.page(used, rows, wishes.currency).encode())
+        named = next(tables.rows("Organization", "Name"), ("",))[0]
+        day = tables.info["Bagging-Date"][:10]
+        about = f"{named or 'Org ' + tables.info.get('External-Identifier', '')}, archive of {day}."
+        write_whole(html, report.page(used, rows, wishes.currency, about).encode())
     if as_json:
         told = report.document(used, rows, wishes.currency)
         click.echo(json.dumps(told, indent=1, ensure_ascii=False))

@@ -44,7 +44,7 @@ def _long(value: int, most: int) -> int:
 
 
 def _name(name: str, y: int) -> str:
-    return f'<text x="{_LABEL - 8}" y="{y + 12}" text-anchor="end">{html.text(name, 36)}</text>'
+    return f'<text x="{_LABEL - 8}" y="{y + 12}" text-anchor="end">{html.text(name, 31)}</text>'
 
 
 def _number(text: str, value: int, most: int, y: int) -> str:
@@ -57,6 +57,6 @@ def _drawing(lines: Sequence[str], title: str) -> str:
     height = len(lines) * _STEP + 8
     return (
         f'<div class="wide"><svg viewBox="0 0 {_WIDTH} {height}" width="100%" role="img" '
-        f'font-size="12" fill="currentColor"><title>{html.text(title)}</title>'
+        f'font-size="13" fill="currentColor"><title>{html.text(title)}</title>'
         f"{''.join(lines)}</svg></div>"
     )

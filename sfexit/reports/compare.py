@@ -100,13 +100,13 @@ def summary(used: Sequence[Need], rows: Sequence[Row], currency: str) -> Iterato
     yield COUNSEL
 
 
-def page(used: Sequence[Need], rows: Sequence[Row], currency: str) -> str:
-    """The same as one HTML file."""
+def page(used: Sequence[Need], rows: Sequence[Row], currency: str, about: str) -> str:
+    """The same as one HTML file; `about` says of which archive."""
     features = [(one.key, one.title) for one in used if not one.rebuilt]
     priced = any(row.yearly is not None for row in rows)
     partners = any(row.partner for row in rows)
     body = [
-        "<h1>What is used, and where it could go</h1>",
+        f'<h1>What is used, and where it could go</h1><p class="small">{html.text(about)}</p>',
         "<h2>Requirements</h2>",
         html.table(
             ("Feature", "Count", "Where it shows", "How it moves"),

@@ -15,7 +15,7 @@ _STYLE = """
 body{font:1rem/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;
 overflow-wrap:break-word}
 h1{font-size:1.6rem;margin-bottom:.2rem}h2{font-size:1.2rem;margin-top:2rem}h3{font-size:1rem}
-.wide{overflow-x:auto}svg{min-width:42rem}table{border-collapse:collapse;width:100%;margin:.5rem 0}
+.wide{overflow-x:auto}svg{min-width:34rem}table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{border-bottom:1px solid #8886;padding:.3rem .6rem;text-align:start;vertical-align:top}
 td.n,th.n{text-align:end;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}
 .alarm{border-inline-start:.4rem solid #c22;padding:.4rem 1rem;background:#c221}
@@ -25,6 +25,7 @@ td.n,th.n{text-align:end;font-variant-numeric:tabular-nums}td.n{white-space:nowr
 .small{font-size:.85rem;opacity:.8}li{margin:.3rem 0}
 @media screen and (max-width:44rem){th,td{padding:.25rem .35rem;font-size:.9rem}}
 @media print{html{font-size:11px}body{max-width:none;margin:0}h1,h2,h3{break-after:avoid}
+th,td{padding:.25rem .4rem}
 tr,li,.sign{break-inside:avoid}.sign{break-before:avoid}p{orphans:3;widows:3}
 .wide{overflow:visible}.alarm,.calm{background:none}.small{opacity:1}}
 """
@@ -53,7 +54,7 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 _AMOUNT = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?: (?:[A-Z]{3}|%))?")
 # Words that would push a table out of the page may be broken where their parts meet.
-_LONG = re.compile(r"[^\s<>]{25,}")
+_LONG = re.compile(r"[^\s<>]{20,}")
 _SEAM = re.compile(r"[/._,:=@-](?=.)|[a-z](?=[A-Z])")
 # What has no seam for so long may be broken anywhere, but only where its column is too narrow.
 _SEAMLESS = re.compile(r"(?:&#?\w+;|[^&<>]){33,}")

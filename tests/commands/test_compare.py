@@ -98,7 +98,7 @@ def test_page_and_lines(home: Path) -> None:
     code, _, err = run(home, "--html", home / "c.html")
     assert code == 0 and "Have counsel check" in err and "not which product is better" in err
     page = (home / "c.html").read_text()
-    assert "<script" not in page and "rebuilt by hand" in page
+    assert "<script" not in page and "rebuilt by hand" in page and "archive of 2026-11-22" in page
 
 
 def test_the_list_names_only_known_features() -> None:
