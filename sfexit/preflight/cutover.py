@@ -120,9 +120,9 @@ def _signs(label: str, reply: Reply, fields: Iterable[str]) -> list[str]:
 
 
 def _why(reply: Reply) -> str:
-    """The refusal's code and first sentence, without the query that the org shows again."""
+    """The refusal's code and first sentence."""
     words = " ".join(reply.reason.split())
-    first = re.match(r"(?:.*ERROR at Row:\d+:Column:\d+ )?(.*?[^.](?=\. |\.?$)|)", words)
+    first = re.match(r"(.*?[^.](?=\. |\.?$)|)", words)
     if not reply.code or first is None or not first[1]:
         return reply.refusal
     return printable(f"{reply.code}: {first[1]}", 200)

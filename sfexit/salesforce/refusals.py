@@ -9,6 +9,7 @@ send web pages or nothing. All are read without trust.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -99,8 +100,16 @@ def clean(text: object) -> str:
     return printable(redact(str(text)))
 
 
+# A refused query is shown again before the words that explain, with a mark below the place:
+# "SELECT Id,Foo FROM Account", "          ^", "ERROR at Row:1:Column:11", "No such column 'Foo' …".
+# Kept, it would push the words out of a short message.
+_EXPLAINED = re.compile(r"\^\s{1,3}ERROR at Row:\d{1,9}:Column:\d{1,9}\s{1,3}(?=\S)")
+
+
 def _reason(text: object) -> str:
-    return clean(text) or "no explanation given"
+    said = str(text)
+    place = _EXPLAINED.search(said)
+    return clean(said[place.end() :] if place else said) or "no explanation given"
 
 
 def read_error(body: bytes, content_type: str = "") -> ErrorBody:

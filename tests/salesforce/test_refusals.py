@@ -54,9 +54,11 @@ def classified(
         (b"CustomNotAcceptable", "", "CustomNotAcceptable"),
         (b'[{"message":"cut', "", '[{"message":"cut'),
         (error("X", "\x1b[2J\u202eevil"), "X", "[2Jevil"),
+        (error("INVALID_TYPE", "\nSELECT Id FROM A\n  ^\nERROR at Row:1:Column:3\nNo type 'A'"),
+         "INVALID_TYPE", "No type 'A'"),
         (error("X", "token 00D5g0000000001EAA!CANARY seen"), "X", "token *** seen"),
     ],
-)
+)  # fmt: skip
 def test_error_bodies(body: bytes, code: str, reason: str) -> None:
     found = read_error(body)
     assert (found.code, found.reason) == (code, reason)
