@@ -163,7 +163,7 @@ def command(
             some = shlex.join(leaving[:_SHOWN])
             _say(f"  sfexit offboard-users plan rehearsal {some} --to {shlex.quote(successor)}")
             if leaving[_SHOWN:]:
-                _say(f"  (the other {len(leaving) - _SHOWN:,} are named on stdout)")
+                _say(f"  (and {len(leaving) - _SHOWN:,} more, named on stdout)")
         _say("Ctrl-C ends it; nothing is kept.")
         line = {
             "url": server.url,
