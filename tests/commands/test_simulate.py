@@ -55,6 +55,6 @@ def test_people_to_rehearse_with(tmp_path: Path) -> None:
     [line] = [one for one in done.stderr.splitlines() if "offboard-users plan" in one]
     said = shlex.split(line)
     assert said[4:7] == told["leavers"][:3] and said[-1] == told["successor"]
-    assert "the other 1 are named" in done.stderr
+    assert "(and 1 more, named on stdout)" in done.stderr
     few = subprocess.run([*words, "--people", "3"], capture_output=True, text=True, timeout=60)
     assert few.returncode == 2 and "somebody must stay" in few.stderr
