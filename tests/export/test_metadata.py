@@ -7,6 +7,7 @@ import json
 import stat
 import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,20 @@ def test_everything_is_there_or_named(rig: Rig):
     assert result.metadata is not None
     assert sum(result.metadata.outcomes.values()) == len(index)
     assert rig.run().metadata == result.metadata  # as told by the sealed bag
+
+
+def test_a_dollar_in_a_name_is_no_folder_of_all(rig: Rig):
+    """`unfiled$public` is a folder and no component; a layout may be called as it likes."""
+    layouts = rig.org.metadata.components
+    one = next(c for c in layouts if c.type == "Layout")
+    name = "Account-US$ Prices"
+    layouts.added.append(
+        replace(one, full_name=name, files=((f"layouts/{name}.layout", one.files[0][1]),))
+    )
+    result = rig.run()
+    index = check_truth(rig, bag_of(result))
+    assert index["Layout", name]["outcome"] == "retrieved"
+    assert not any(key[1] == "unfiled$public" for key in index)
 
 
 def test_a_profile_comes_with_every_object(make_rig):

@@ -87,11 +87,12 @@ def guessed(member: Member) -> bool:
 
 def members(listed: Listed) -> dict[Member, Component | None]:
     """Everything to retrieve, with what the org said of it; None: it was not named."""
+    foldered = {one.name for one in listed.types if one.in_folder}
     found: dict[Member, Component | None] = {
         (one.type, one.full_name): one
         for one in listed.components
         # Folders of all: their contents can be retrieved, they themselves cannot.
-        if "$" not in one.full_name.split("/")[-1] or "/" in one.full_name
+        if one.type not in foldered or "$" not in one.full_name or "/" in one.full_name
     }
     if any(one.name == _VALUE_SET for one in listed.types):
         for name in STANDARD_VALUE_SETS:

@@ -113,12 +113,12 @@ def known(bag: Bag) -> Known:
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(bag.small(LISTED))) as packed:
             told = json.loads(packed.read(_LISTED_LIMIT))
+        kinds = {str(one["name"]): one["in_folder"] is True for one in told["types"]}
         modified = {
             (str(one[0]), str(one[1])): str(one[5])
             for one in told["components"]
-            if not _a_folder_of_all(str(one[1]))
+            if not (kinds.get(str(one[0])) and _a_folder_of_all(str(one[1])))
         }
-        kinds = {str(one["name"]): one["in_folder"] is True for one in told["types"]}
     except (OSError, EOFError, *_NO_LIST):
         raise ArchiveProblem(f"{LISTED} cannot be read: verify the archive offline") from None
     folders = sum(kinds.get(kind, False) and "/" not in name for kind, name in modified)
