@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import wrap
 from typing import Any
 
+from sfexit.offboarding.checking import Caps
 from sfexit.offboarding.plan import PHASES, Blocker, Hazard, Plan
 from sfexit.redaction import printable
 from sfexit.reports import html
@@ -206,12 +207,19 @@ def _next(plan: Plan, path: Path | None, missing_proof: str) -> Iterator[str]:
             f"accept: {' '.join(plan.unaccepted)}"
         )
     else:
-        yield f"To carry it out: sfexit offboard-users apply {path}"
+        yield f"To carry it out: sfexit offboard-users apply {path}{_caps(plan)}"
     if not plan.certificate:
         yield from _wrapped(
             "Carrying it out will ask for a backup that was proven SAFE and is newer than the last "
             f"change{f': {missing_proof}' if missing_proof else ''}"
         )
+
+
+def _caps(plan: Plan) -> str:
+    """The options without which a plan of this size is refused."""
+    usual, rows = Caps(), sum(one.count for one in plan.transfers)
+    users = f" --max-users {len(plan.people)}" if len(plan.people) > usual.users else ""
+    return users + (f" --max-records {rows}" if rows > usual.records else "")
 
 
 def _wrapped(text: str, first: str = "", later: str = "") -> list[str]:

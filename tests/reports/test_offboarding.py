@@ -7,7 +7,8 @@ import io
 from dataclasses import replace
 from pathlib import Path
 
-from sfexit.offboarding.plan import Blocker, Hazard, Refusal
+from sfexit.offboarding.checking import Caps
+from sfexit.offboarding.plan import Blocker, Hazard, Refusal, Step
 from sfexit.reports import offboarding as report
 from tests.offboarding.samples import HEIR, LEAVER, plan
 
@@ -61,3 +62,25 @@ def test_nobody() -> None:
     assert lines[0].startswith("Nobody can be offboarded: 1 refused")
     assert "No plan was written" in lines[-1]
     assert report.document(empty, None)["file"] is None
+
+
+def test_the_line_to_carry_out_a_large_plan_would_not_be_refused() -> None:
+    def line(**changes: object) -> str:
+        told = report.summary(plan(**changes), Path("plan.json"))
+        return next(one for one in told if one.startswith("To carry it out"))
+
+    [one], [rows] = plan().people, plan().transfers
+    caps = Caps()
+    assert line().endswith("apply plan.json")
+    assert line(people=(one,) * caps.users).endswith("apply plan.json")
+    many = line(people=(one,) * (caps.users + 1), transfers=(replace(rows, count=50_001),))
+    assert many.endswith("apply plan.json --max-users 26 --max-records 50001")
+
+
+def test_dashboards_are_told_one_by_one() -> None:
+    step = Step("work-1", "work", "run_as", LEAVER, "Dashboard", "01Z000000000001AAA",
+                {"RunningUserId": LEAVER}, {"RunningUserId": HEIR}, f"Let {EVIL} run")  # fmt: skip
+    lines = list(report.summary(plan(steps=(step,)), Path("plan.json")))
+    at = next(n for n, one in enumerate(lines) if one.startswith("Dashboards that run as"))
+    assert "calc" in lines[at + 1] and lines[at + 1].isprintable()
+    assert not any(one.startswith("Dashboards") for one in report.summary(plan(), None))
