@@ -68,7 +68,7 @@ def _make_room(home: Path) -> None:
 def _play(home: Path, rows: int, settings: Path) -> Stage:
     """All acts, in the order of an exit."""
     from sfexit.commands.rehearsal import leaving, people, proving
-    from sfexit.commands.rehearsal.stage import Stage
+    from sfexit.commands.rehearsal.stage import CutShort, Stage, newest
     from sfexit.commands.rehearsal.witnesses import Witnesses, damage
     from sfexit.simulated_org import Fault, FaultPlan, SimulatedOrg, Staff, serve
 
@@ -93,19 +93,23 @@ def _play(home: Path, rows: int, settings: Path) -> Stage:
         stage = Stage(home, org, server.url, settings)
         stage.act("A made-up company starts its own Salesforce on this machine")
         stage.tell(f"{len(org.objects)} objects, {rows:,} records, at {server.url}")
-        leaving.know_the_contract(stage, org.organization_id)
-        proving.export(stage, faults)
-        waivers = proving.prove(stage)
-        people.try_it(stage)
-        proving.refresh(stage, waivers)
-        witnesses = Witnesses(proving.newest(home))
-        people.leave(stage, waivers)
-        leaving.weigh(stage)
-        leaving.cancel(stage)
-        leaving.close(stage)
-        leaving.bills(stage)
-        leaving.locked(stage)
-    damage(stage, proving.newest(home))
+        try:
+            leaving.know_the_contract(stage, org.organization_id)
+            proving.export(stage, faults)
+            waivers = proving.prove(stage)
+            people.try_it(stage)
+            proving.refresh(stage, waivers)
+            witnesses = Witnesses(newest(home / "bags", "*"))
+            people.leave(stage, waivers)
+            leaving.weigh(stage)
+            leaving.cancel(stage)
+            leaving.close(stage)
+            leaving.bills(stage)
+            leaving.locked(stage)
+        except CutShort as cut:
+            stage.wrong(str(cut))
+            return stage
+    damage(stage, newest(home / "bags", "*"))
     witnesses.heard(stage)
     return stage
 

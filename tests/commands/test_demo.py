@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import pytest
 
 from sfexit.commands import demo
-from sfexit.commands.rehearsal import witnesses
-from sfexit.commands.rehearsal.stage import Stage
+from sfexit.commands.rehearsal import proving, witnesses
+from sfexit.commands.rehearsal.stage import Stage, newest
 from sfexit.simulated_org import SimulatedOrg
 from sfexit.simulated_org.catalogue import standard_objects
 
@@ -91,6 +91,21 @@ def test_a_command_that_ends_otherwise_is_a_failure(
     assert stage.failed and stage.acts[0].wrong == ["it ended with 2, not 0"]
     stage.made("a page", tmp_path / "none.html")
     assert "was not made" in capsys.readouterr().err
+
+
+def test_an_act_without_what_it_needs_ends_the_play(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    clean_environment: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def nothing_made(stage: Stage, _: object) -> None:
+        newest(stage.home / "bags", "*")
+
+    monkeypatch.setattr(proving, "export", nothing_made)
+    told = demo._play(tmp_path, 1_000, tmp_path / "settings")
+    assert told.failed and "was not made, so the rehearsal ends here" in capsys.readouterr().err
+    assert demo._page(told, 1.0).is_file()
 
 
 def test_only_the_first_lines_are_shown_and_all_are_kept(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from pathlib import Path
 
 from sfexit.commands import _exit
 from sfexit.commands.rehearsal import company
-from sfexit.commands.rehearsal.stage import Stage
+from sfexit.commands.rehearsal.stage import Stage, newest
 
 _WINDOW = "365"  # days: the made-up records are older than the usual look back
 
@@ -45,7 +44,7 @@ def cancel(stage: Stage) -> None:
         "--language", "en", "--language", "ar",
         "--confirm", f"the facts of contract {company.CONTRACT} are right", most=4,
     )  # fmt: skip
-    package = _package(home, "notice")
+    package = newest(home / "cancellation", "2*-notice")
     stage.made("the letters: begin here", package / "guide.html")
     for letter in sorted(package.glob("*.html")):
         if letter.name != "guide.html":
@@ -69,7 +68,7 @@ def close(stage: Stage) -> None:
     answers.write_text(company.answers(answers.read_text("utf-8")), "utf-8")
     stage.say(f"   Somebody answers by name for each point, in {answers}:")
     stage.run("cancellation", "close", home, "--answers", answers)
-    package = _package(home, "final")
+    package = newest(home / "cancellation", "2*-final")
     stage.made("the final package: begin here", package / "final.html")
     stage.made("who keeps what", package / "custody.html")
     stage.made("runbook of a read-only freeze", package / "freeze-runbook.html")
@@ -103,7 +102,3 @@ def bills(stage: Stage) -> None:
     page = home / "status.html"
     stage.run("status", home, "--html", page, most=24)
     stage.made("where the exit stands", page)
-
-
-def _package(home: Path, kind: str) -> Path:
-    return sorted((home / "cancellation").glob(f"2*-{kind}"))[-1]

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sfexit.commands import _exit
-from sfexit.commands.rehearsal.proving import newest
-from sfexit.commands.rehearsal.stage import Stage
+from sfexit.commands.rehearsal.stage import Stage, newest
 from sfexit.offboarding import plan as plans
 from sfexit.offboarding.flags import FLAGS
 from sfexit.simulated_org import SimulatedOrg
@@ -36,7 +35,7 @@ def leave(stage: Stage, waivers: Path) -> None:
     stage.act("The archive is proven anew, so they may leave for good")
     _taken_off(stage, "plan")
     stage.run("verify-backup", stage.home, "--waive", waivers, "-q")
-    meaning = newest(stage.home) / "data/schema/dictionary.html"
+    meaning = newest(stage.home / "bags", "*") / "data/schema/dictionary.html"
     stage.made("what every table and column means, in the archive of after", meaning)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sfexit.commands import _exit
 from sfexit.commands.rehearsal import company
-from sfexit.commands.rehearsal.stage import Stage
+from sfexit.commands.rehearsal.stage import Stage, newest
 from sfexit.simulated_org import Fault, FaultPlan
 
 _CUT_AT_REQUEST = 9
@@ -28,7 +28,7 @@ def export(stage: Stage, faults: FaultPlan) -> None:
     stage.sign_in_again()
     # Incomplete, since the rows of one object live in another system.
     stage.run("export", home, expect=_exit.INCOMPLETE, most=30, watch=True)
-    bag = newest(home)
+    bag = newest(home / "bags", "*")
     stage.made("how to read the archive in ten years", bag / "data/README.txt")
 
 
@@ -65,12 +65,7 @@ def refresh(stage: Stage, waivers: Path) -> None:
     stage.run("export", home, "--refresh", expect=_exit.INCOMPLETE, most=24, watch=True)
     page = home / "verification.html"
     stage.run("verify-backup", home, "--waive", waivers, "--html", page, most=20)
-    bag = newest(home)
+    bag = newest(home / "bags", "*")
     stage.made("the proof that the archive holds what the org holds", page)
     stage.made("what every table and column means", bag / "data/schema/dictionary.html")
     stage.made("what became of every object", bag / "data/ledger.csv")
-
-
-def newest(home: Path) -> Path:
-    """The newest archive of the home."""
-    return sorted((home / "bags").iterdir())[-1]

@@ -48,6 +48,18 @@ class Act:
     told: list[str] = field(default_factory=list)
 
 
+class CutShort(Exception):
+    """What an act needs was not made by the acts before it; the text says what."""
+
+
+def newest(folder: Path, pattern: str) -> Path:
+    """The last of what commands made there. Raises CutShort."""
+    found = sorted(folder.glob(pattern))
+    if not found:
+        raise CutShort(f"{folder / pattern} was not made, so the rehearsal ends here")
+    return found[-1]
+
+
 class Stage:
     """One home, one org, one throw-away key; the acts so far.
 
