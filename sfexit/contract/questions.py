@@ -16,8 +16,6 @@ from sfexit.errors import UsageProblem
 Ask = Callable[[str, str], str]
 Say = Callable[[str], None]
 
-_TRIES = 5
-
 
 def example() -> str:
     """The commented example file."""
@@ -122,7 +120,7 @@ class _Answers:
         default: str,
         read: Callable[[str], Any],
     ) -> None:
-        for _ in range(_TRIES):
+        while True:  # a person ends it with Ctrl-C, and a pipe by its end
             answer = self._prompt(question, default).strip()
             found.pop(key, None)
             try:
@@ -135,7 +133,6 @@ class _Answers:
             if not wrong:
                 return
             self._say(f"  {wrong}")
-        raise UsageProblem(f"{name}.{key}: no usable answer after {_TRIES} tries; nothing written")
 
     def _wrong(self, name: str, key: str) -> str:
         """What is wrong with one field of the answers so far; the others may still be missing."""
