@@ -7,6 +7,7 @@ A look that fails ends as unknown and never stops an export; only `--strict` doe
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
@@ -84,9 +85,20 @@ def closer_look(
     """
     lines = list(lines)
     full = sorted((line for line in lines if line.has_rows), key=lambda line: -(line.rows or 0))
-    sight = _fields_of_the_rest(client, sight, full, describe, progress)
-    sight = _changes(client, sight, lines, full, describe, progress)
-    return _rights(client, sight, lines, progress)
+    with ThreadPoolExecutor(1, thread_name_prefix="rights") as beside:
+        # Some calls one after the other, which need not wait for the others.
+        asked = beside.submit(_rights, client, sight, lines, progress)
+        seen = _fields_of_the_rest(client, sight, full, describe, progress)
+        seen = _changes(client, seen, lines, full, describe, progress)
+        rights = asked.result()
+    if rights is sight:
+        return seen
+    return replace(
+        seen,
+        permissions=rights.permissions,
+        all_rows_of=rights.all_rows_of,
+        blind_spots=seen.blind_spots + rights.blind_spots[len(sight.blind_spots) :],
+    )
 
 
 def _fields_of_the_rest(
