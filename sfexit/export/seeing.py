@@ -166,7 +166,10 @@ def _rights(client: Client, sight: Sight, lines: Sequence[LedgerLine], progress:
         raise
     except Exception as fault:
         progress.note(f"whether permissions were taken away was not checked: {_why(fault)}")
-        return sight
+        if not sight.permissions:
+            return sight  # the first look failed already, and says so
+        unknown = preflight.not_asked_again(_why(fault))
+        return replace(sight, blind_spots=(*sight.blind_spots, unknown))
 
 
 def ledger(

@@ -14,7 +14,7 @@ from sfexit.preflight.looking import (
 )
 from sfexit.preflight.permission_set import package_xml, permission_set_xml
 from sfexit.preflight.questions import Questions
-from sfexit.preflight.rights import rights_again
+from sfexit.preflight.rights import not_asked_again, rights_again
 from sfexit.preflight.sight import BlindSpot, HiddenObject, Permission, Sight, refusals_for_strict
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "look_again",
     "look_closer",
     "look_closer_within",
+    "not_asked_again",
     "not_looked",
     "package_xml",
     "permission_set_xml",

@@ -13,7 +13,16 @@ from sfexit.preflight.held import objects_with_all_rows, permissions
 from sfexit.preflight.looking import describe_catalogues
 from sfexit.preflight.questions import Questions
 from sfexit.preflight.rows import hidden_rows
-from sfexit.preflight.sight import CERTAIN, HELD, LIKELY, MISSING, BlindSpot, Sight
+from sfexit.preflight.sight import (
+    CERTAIN,
+    HELD,
+    LIKELY,
+    MISSING,
+    UNKNOWN,
+    BlindSpot,
+    Sight,
+    unknown_spot,
+)
 from sfexit.salesforce.client import Client
 
 _SINCE = "it was not so when this export began"
@@ -25,8 +34,8 @@ def rights_again(
     """`sight` with what was taken away since: the same object when nothing was.
 
     `names` are the objects that the org named, `rows` how many of each were read. About five
-    calls. What cannot be found out the second time changes nothing. Raises what the client raises,
-    but no OrgRefused.
+    calls. What was held and cannot be found out the second time is unknown. Raises what the client
+    raises, but no OrgRefused.
     """
     if not sight.permissions:
         return sight  # there was no first look to compare with
@@ -44,6 +53,10 @@ def rights_again(
     )
     lost = {one.api_name for one in sight.permissions
             if one.state == HELD and states[one.api_name] == MISSING}  # fmt: skip
+    untold = sorted(one.label for one in sight.permissions
+                    if one.state == HELD and states[one.api_name] == UNKNOWN)  # fmt: skip
+    if untold:
+        spots += (not_asked_again(f"the org did not tell of {', '.join(untold)}"),)
     if not spots and not lost:
         return sight
     all_rows_of = sight.all_rows_of
@@ -59,6 +72,17 @@ def rights_again(
         ),
         blind_spots=sight.blind_spots + spots,
         all_rows_of=all_rows_of,
+    )
+
+
+def not_asked_again(why: str) -> BlindSpot:
+    """That nobody knows whether something was taken away meanwhile. It must not pass for held."""
+    return unknown_spot(
+        "rows_hidden",
+        "whether permissions were taken away during the export is unknown",
+        "View All Data",
+        "compare with the org (sfexit verify-backup)",
+        f"before the seal: {why}",
     )
 
 

@@ -124,7 +124,7 @@ def sweep(
 def _each_once(places: Places) -> tuple[Places, Places]:
     """The different places, sorted, and how often each is there."""
     found = np.sort(places)
-    starts = np.flatnonzero(np.concatenate(([True], found[1:] != found[:-1])))
+    starts = np.flatnonzero(np.concatenate(([True], found[1:] != found[:-1]))[: len(found)])
     return found[starts], np.diff(starts, append=len(found))
 
 

@@ -21,7 +21,7 @@ from sfexit.errors import Blocked, Paused, QuotaSpent, SessionLost
 from sfexit.export import seeing
 from sfexit.export.means import Means
 from sfexit.export.plan import Selection
-from sfexit.preflight import Sight
+from sfexit.preflight import Sight, rights
 from sfexit.preflight.sight import BlindSpot
 from sfexit.reports import export as report
 from sfexit.simulated_org.catalogue import standard_objects
@@ -189,7 +189,7 @@ def test_a_permission_removed_in_mid_run_hides_rows_and_is_named(crm: Rig, calls
     assert "\n".join(report.summary(result)).startswith("INCOMPLETE")
 
 
-def test_a_second_look_that_fails_changes_nothing(
+def test_a_second_look_that_fails_is_not_taken_for_a_good_one(
     crm: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> Sight:
@@ -197,8 +197,23 @@ def test_a_second_look_that_fails_changes_nothing(
 
     monkeypatch.setattr("sfexit.preflight.rights_again", broken)
     result = crm.run()
-    assert result.bag is not None and not result.incomplete
     assert crm.notes.said("whether permissions were taken away was not checked")
+    [spot] = sight_of(bag_of(result)).blind_spots
+    assert spot.certainty == "unknown" and "ValueError" in spot.evidence
+
+
+def test_permissions_that_the_org_does_not_tell_again_are_unknown(
+    crm: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = rights.permissions
+
+    def untold(*given: Any) -> Any:
+        held, known = real(*given)
+        return tuple(replace(one, state="unknown") for one in held), known
+
+    monkeypatch.setattr(rights, "permissions", untold)
+    [spot] = sight_of(bag_of(crm.run())).blind_spots
+    assert spot.certainty == "unknown" and "View All Data" in spot.evidence
 
 
 def test_what_is_by_design_no_data_stays_so_when_it_is_hidden(crm: Rig) -> None:
