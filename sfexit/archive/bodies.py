@@ -1,28 +1,31 @@
 """The bytes of files in a bag: written, made durable together, journaled and read back.
 
-A body is written under a temporary name, flushed, and given its final name; then all that were
-finished meanwhile are read again, their folders are flushed, and one line of the journal tells of
-them.
+A body is written under a temporary name, flushed, read again, and given its final name; then the
+folders of all that were finished meanwhile are flushed, and one line of the journal tells of them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import sqlite3
 import stat
+import threading
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 
 from sfexit.archive import layout
 from sfexit.archive.durable import Disk, Handle, close
 from sfexit.archive.journal import Journal
 from sfexit.errors import DiskTrouble, Transient
 
-_READ_BYTES = 1 << 20
+_READ_BYTES = 1 << 19
 _AT_ONCE = 1000
+_BUFFERS = threading.local()
 
 
 @dataclass(frozen=True)
@@ -41,29 +44,33 @@ class StoredBody:
         return layout.body_path(self.key, self.extension)
 
 
-class BodyWriter:
-    """Takes one body under a temporary name; knows size, SHA-256 and MD5 of what it took."""
+@dataclass(frozen=True)
+class Seen:
+    """What a file on the disk holds: its size in bytes, and digests in lower-case hex."""
 
-    def __init__(self, disk: Disk, final: Path) -> None:
-        """`final` gives the temporary name; the last word on the name is `publish`'s."""
+    size: int
+    sha256: str
+    md5: str
+
+
+class BodyWriter:
+    """Takes one body under a temporary name, and tells what of it arrived on the disk."""
+
+    def __init__(self, disk: Disk, final: Path, *, witnessed: bool) -> None:
+        """`final` gives the temporary name; the last word on the name is `publish`'s.
+
+        `witnessed`: the org gave a checksum that will be compared with what lies on the disk, so
+        nothing is worked out on the way there.
+        """
         self._disk = disk
         self._part = final.with_name(final.name + layout.PART_SUFFIX)
+        self._witnessed = witnessed
         self._handle: Handle | None = None
         self._there = False  # a file under the temporary name that is ours to remove
+        self._seen: Seen | None = None
         self.size = 0
         self.etag = ""  # of the answer that the bytes came from
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
-
-    @property
-    def sha256(self) -> str:
-        """Of everything taken so far, in lower-case hex."""
-        return self._sha256.hexdigest()
-
-    @property
-    def md5(self) -> str:
-        """Likewise; Salesforce's Checksum is one."""
-        return self._md5.hexdigest()
+        self._fed = hashlib.sha256()
 
     def restart(self) -> None:
         """Forget what was taken."""
@@ -71,21 +78,20 @@ class BodyWriter:
         self._forget_part()
         self.size = 0
         self.etag = ""
-        self._sha256 = hashlib.sha256()
-        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._seen = None
+        self._fed = hashlib.sha256()
 
     def take_over(self, at_least: int) -> None:
-        """Go on with what an earlier run wrote, if that is much; else forget it."""
+        """Go on with what an earlier run wrote, if that is much and a checksum will judge it; else
+        forget it."""
         try:
             found = self._part.stat().st_size if not self._part.is_symlink() else 0
-            if found >= at_least:
-                self._there = True
-                with self._part.open("rb") as handle:
-                    while piece := handle.read(_READ_BYTES):
-                        self._look(piece)
         except OSError:
-            self.size = 0
-        if not self.size:
+            found = 0
+        if self._witnessed and found >= at_least:
+            self._there = True
+            self.size = found
+        else:
             self.restart()
 
     def feed(self, piece: bytes) -> None:
@@ -99,19 +105,33 @@ class BodyWriter:
                 self._there = True
                 self._handle = self._disk.create(self._part)
         self._disk.write(self._handle, piece)
-        self._look(piece)
-
-    def _look(self, piece: bytes) -> None:
-        self._sha256.update(piece)
-        self._md5.update(piece)
+        if not self._witnessed:
+            self._fed.update(piece)
+        self._seen = None
         self.size += len(piece)
 
+    def seen(self) -> Seen:
+        """Flush what was taken and read it again.
+
+        Raises Transient when the disk does not give back what it was given, DiskTrouble.
+        """
+        if self._seen is None:
+            if self._handle is None:
+                self.feed(b"")  # an empty file is a file; so is one that was all there before
+            assert self._handle is not None
+            self._disk.sync(self._handle)
+            seen = look(self._part)
+            if seen is None or seen.size != self.size:
+                _altered(self._part)
+            if not self._witnessed and seen.sha256 != self._fed.hexdigest():
+                _altered(self._part)
+            self._seen = seen
+        return self._seen
+
     def publish(self, final: Path) -> None:
-        """Flush and give the name `final`, durable only after `make_durable`."""
-        if self._handle is None:
-            self.feed(b"")  # an empty file is a file; so is one that was all there before
-        assert self._handle is not None
-        self._disk.sync(self._handle)
+        """Give what was flushed and read again the name `final`, durable only after
+        `make_durable`."""
+        self.seen()
         self._let_go()
         self._disk.rename(self._part, final)
         self._there = False
@@ -152,22 +172,39 @@ def make_durable(
     journal.record("bodies", items=items)
 
 
-def digests(path: Path) -> tuple[int, str, str] | None:
-    """Size, SHA-256 and MD5 of a file; None when there is none. Raises DiskTrouble."""
+def look(path: Path) -> Seen | None:
+    """What a file holds; None when there is none. Raises DiskTrouble."""
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    for piece in _pieces(path):
+        if piece is None:
+            return None
+        sha256.update(piece)
+        md5.update(piece)
+        size += len(piece)
+    return Seen(size, sha256.hexdigest(), md5.hexdigest())
+
+
+def _pieces(path: Path) -> Iterator[memoryview | None]:
+    """A file's bytes, each piece good until the next is asked for; None when there is no file."""
+    buffer = getattr(_BUFFERS, "bytes", None)
+    if buffer is None:
+        buffer = _BUFFERS.bytes = memoryview(bytearray(_READ_BYTES))
     try:
         if path.is_symlink() or not path.is_file():
-            return None
-        with path.open("rb") as handle:
-            while piece := handle.read(_READ_BYTES):
-                sha256.update(piece)
-                md5.update(piece)
-                size += len(piece)
+            yield None
+            return
+        with path.open("rb", buffering=0) as handle:
+            while taken := handle.readinto(buffer):
+                yield buffer[:taken]
     except FileNotFoundError:
-        return None
+        yield None
     except OSError as error:
         raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
-    return size, sha256.hexdigest(), md5.hexdigest()
+
+
+def _altered(path: Path) -> NoReturn:
+    told = OSError(errno.EIO, "other bytes than were written")
+    raise Transient(f"the disk gave back other bytes than it was given ({path})") from told
 
 
 def is_there(bag: Path, body: StoredBody) -> bool:
@@ -184,18 +221,8 @@ def is_there(bag: Path, body: StoredBody) -> bool:
 
 def is_as_written(bag: Path, body: StoredBody) -> bool:
     """True when the file still holds the bytes that were journaled. Raises DiskTrouble."""
-    sha256, size = hashlib.sha256(), 0
-    path = layout.within(bag, body.path)
-    try:
-        with path.open("rb") as handle:
-            while piece := handle.read(_READ_BYTES):
-                sha256.update(piece)
-                size += len(piece)
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
-    return (size, sha256.hexdigest()) == (body.bytes, body.sha256)
+    seen = look(layout.within(bag, body.path))
+    return seen is not None and (seen.size, seen.sha256) == (body.bytes, body.sha256)
 
 
 def find(journal: Journal, key: str) -> StoredBody | None:

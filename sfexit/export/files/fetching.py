@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sfexit.archive import layout
-from sfexit.archive.bodies import BodyWriter, StoredBody, digests
+from sfexit.archive.bodies import BodyWriter, Seen, StoredBody, look
 from sfexit.errors import DamagedAnswer, Interrupted, OrgRefused, Transient, UsageProblem
 from sfexit.export.files.listing import Body, image_extension
 from sfexit.export.means import Means
@@ -31,8 +31,7 @@ BROWSER = "browser"  # a photo that only browsers are given
 @dataclass(frozen=True)
 class Outcome:
     """What became of one body: it is stored, or `kind` and `reason` say why not, or both: it is
-    stored and yet not what its row says. `bytes` and `md5` are what came. `read`: the stored file
-    was read from the disk already."""
+    stored and yet not what its row says. `bytes` and `md5` are what came."""
 
     body: Body
     stored: StoredBody | None
@@ -40,7 +39,6 @@ class Outcome:
     reason: str = ""
     bytes: int | None = None
     md5: str = ""
-    read: bool = False
 
     def as_event(self, at: str) -> dict[str, object]:
         """The journal's form, and a line of the table of exceptions."""
@@ -86,14 +84,6 @@ class Refusals:
                 self._in_a_row[name] = 0
 
 
-class _Mismatch(Exception):
-    """What came is not what the row says."""
-
-    def __init__(self, kind: str, reason: str) -> None:
-        super().__init__(reason)
-        self.kind = kind
-
-
 class Fetcher:
     """Fetches bodies; `fetch` may be called from several threads."""
 
@@ -130,35 +120,25 @@ class Fetcher:
         proves it; whatever else lies in its place goes."""
         if not os.path.lexists(path):
             return None
-        found = digests(path)
-        if found is not None and body.md5 and (found[0], found[2]) == (body.size, body.md5):
-            there = StoredBody(body.object, body.key, body.extension, found[0], found[1])
-            return Outcome(body, there, bytes=found[0], md5=found[2], read=True)
+        found = look(path)
+        if found is not None and body.md5 and (found.size, found.md5) == (body.size, body.md5):
+            there = StoredBody(body.object, body.key, body.extension, found.size, found.sha256)
+            return Outcome(body, there, bytes=found.size, md5=found.md5)
         self._means.disk.remove(path)
         return None
 
     def _fetch(self, body: Body, path: Path) -> Outcome:
-        writer = BodyWriter(self._means.disk, path)
+        writer = BodyWriter(self._means.disk, path, witnessed=bool(body.md5))
         enough = self._means.tuning.body_resume_bytes
         keep = False
         try:
-            if body.md5 and (body.size or 0) > enough:
+            if (body.size or 0) > enough:
                 writer.take_over(enough)
-            for attempt in range(_TRIES):
-                outcome = self._insist(body, writer, enough)
-                if outcome.stored is None:
-                    return outcome
-                try:
-                    ending = outcome.stored.extension  # an image's is known only now
-                    writer.publish(
-                        path.with_name(f"{body.key}.{ending}") if body.reference else path
-                    )
-                    return outcome
-                except Transient:  # a fault of the medium: what was written cannot be trusted
-                    writer.restart()
-                    if attempt == _TRIES - 1:
-                        raise
-            raise AssertionError("unreachable")
+            outcome = self._insist(body, writer, enough)
+            if outcome.stored is not None:
+                ending = outcome.stored.extension  # an image's is known only now
+                writer.publish(path.with_name(f"{body.key}.{ending}") if body.reference else path)
+            return outcome
         except BaseException:
             # What came of a large file is worth keeping where a checksum will prove the whole.
             keep = bool(body.md5) and writer.size >= enough
@@ -173,44 +153,39 @@ class Fetcher:
             kind = self._means.client.retried(
                 lambda: self._once(body, writer, enough), f"a file of {body.object}"
             )
-            try:
-                _check(body, writer)
-                wrong = None
-            except _Mismatch as mismatch:
-                wrong = mismatch
+            seen = writer.seen()
+            wrong = _mismatch(body, seen)
             extension = image_extension(kind) if body.reference else body.extension
-            there = StoredBody(body.object, body.key, extension, writer.size, writer.sha256)
+            there = StoredBody(body.object, body.key, extension, seen.size, seen.sha256)
             if wrong is None:
-                return Outcome(body, there, bytes=writer.size, md5=writer.md5)
-            if writer.sha256 == before or attempt == _TRIES - 1:
+                return Outcome(body, there, bytes=seen.size, md5=seen.md5)
+            what, why = wrong
+            if seen.sha256 == before or attempt == _TRIES - 1:
                 # Twice the same bytes: that is what the org has, whatever its row says of it.
-                kept = there if writer.sha256 == before else None
-                return Outcome(body, kept, wrong.kind, str(wrong), writer.size, writer.md5)
-            before = writer.sha256
-            self._means.tally.note(f"{body.object}: {wrong}; it is fetched again")
+                kept = there if seen.sha256 == before else None
+                return Outcome(body, kept, what, why, seen.size, seen.md5)
+            before = seen.sha256
+            self._means.tally.note(f"{body.object}: {why}; it is fetched again")
             writer.restart()
         raise AssertionError("unreachable")
 
     def _once(self, body: Body, writer: BodyWriter, enough: int) -> str:
         """One request; returns the content type. The next try goes on where this one broke, if it
         was a long way and either a checksum or the same ETag will prove the whole."""
-        if body.size is not None and writer.size == body.size and writer.size >= enough:
-            return ""  # all of it was there already; the checks follow
+        whole = body.size is not None and writer.size == body.size and writer.size >= enough
         etag = writer.etag
-        if not (writer.size >= enough and body.size and writer.size < body.size) or not (
-            body.md5 or etag
-        ):
+        on_its_way = writer.size >= enough and body.size and writer.size < body.size
+        if not whole and not (on_its_way and (body.md5 or etag)):
             writer.restart()
             etag = ""
+        kind = ""
         try:
-            with self._open(body, writer.size, etag) as got:
-                if got.start != writer.size:
-                    writer.restart()
-                writer.etag = got.etag
-                self._copy(body, got.pieces(), writer)
-                if "html" in got.content_type and not _proven(body, writer):
-                    raise DamagedAnswer("a web page came instead of a file")
-                return got.content_type
+            if not whole:  # else all of it was there already
+                kind = self._receive(body, writer, etag)
+            seen = writer.seen()
+            if "html" in kind and not _proven(body, seen):
+                raise DamagedAnswer("a web page came instead of a file")
+            return kind
         except DamagedAnswer:
             writer.restart()
             raise
@@ -223,6 +198,14 @@ class Fetcher:
                 writer.restart()
                 raise DamagedAnswer("the org has no such part of the file") from refusal
             raise
+
+    def _receive(self, body: Body, writer: BodyWriter, etag: str) -> str:
+        with self._open(body, writer.size, etag) as got:
+            if got.start != writer.size:
+                writer.restart()
+            writer.etag = got.etag
+            self._copy(body, got.pieces(), writer)
+            return got.content_type
 
     def _open(self, body: Body, start: int, etag: str) -> AbstractContextManager[BodyAnswer]:
         client = self._means.client
@@ -249,24 +232,23 @@ class Fetcher:
                 raise Interrupted("the run was asked to stop")
 
 
-def _check(body: Body, writer: BodyWriter) -> None:
-    if body.md5 and writer.md5 == body.md5:
-        return  # the checksum outweighs a size: a 32-bit field cannot tell one above 2 GB
-    if body.size is not None and writer.size != body.size:
-        raise _Mismatch(
-            SIZE, f"{writer.size:,} bytes came where the org says that there are {body.size:,}"
+def _mismatch(body: Body, seen: Seen) -> tuple[str, str] | None:
+    """Kind and reason why what came is not what the row says."""
+    if body.md5 and seen.md5 == body.md5:
+        return None  # the checksum outweighs a size: a 32-bit field cannot tell one above 2 GB
+    if body.size is not None and seen.size != body.size:
+        return (
+            SIZE,
+            f"{seen.size:,} bytes came where the org says that there are {body.size:,}",
         )
     if body.md5:
-        raise _Mismatch(MD5, f"its MD5 is {writer.md5} where the org says {body.md5}")
+        return MD5, f"its MD5 is {seen.md5} where the org says {body.md5}"
+    return None
 
 
-def _proven(body: Body, writer: BodyWriter) -> bool:
+def _proven(body: Body, seen: Seen) -> bool:
     """True when size or checksum of what came are known and right."""
-    try:
-        _check(body, writer)
-    except _Mismatch:
-        return False
-    return bool(body.md5) or body.size is not None
+    return _mismatch(body, seen) is None and (bool(body.md5) or body.size is not None)
 
 
 def _kind(refusal: OrgRefused, body: Body) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sfexit.archive import layout
-from sfexit.archive.bodies import StoredBody, digests
+from sfexit.archive.bodies import StoredBody, look
 from sfexit.errors import ArchiveProblem
 from sfexit.export.files.listing import Body
 from sfexit.export.means import Means
@@ -78,12 +78,11 @@ class Held:
         if told is None or not unchanged(body, told):
             return None
         source = layout.within(self._bag, f"{layout.DATA}/{told['path']}")
-        found = digests(source)
-        if found is None or (str(found[0]), found[1]) != (told["bytes"], told["sha256"]):
+        found = look(source)
+        if found is None or (str(found.size), found.sha256) != (told["bytes"], told["sha256"]):
             return None
-        stored = StoredBody(
-            body.object, body.key, told["path"].rpartition(".")[2], found[0], found[1]
-        )
+        ending = told["path"].rpartition(".")[2]
+        stored = StoredBody(body.object, body.key, ending, found.size, found.sha256)
         final = layout.within(means.bag, stored.path)
         means.disk.make_folder(final.parent)
         means.disk.remove(final)
@@ -99,6 +98,9 @@ class Held:
                 means.disk.sync(handle)
             finally:
                 handle.close()
+            if look(part) != found:
+                means.disk.remove(part)
+                return None
             means.disk.rename(part, final)
         return stored
 

@@ -1,7 +1,7 @@
-"""What follows a fetch: the stored file is read again, its name flushed, the journal told.
+"""What follows a fetch: the name of the stored file is flushed, the journal told.
 
 A thread of its own does it for many files at once, so that no stream ever waits for the disk's
-folders, the journal or the reading.
+folders or the journal.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 from types import TracebackType
 
-from sfexit.archive import bodies, layout
+from sfexit.archive import bodies
 from sfexit.archive.bodies import StoredBody
 from sfexit.errors import Interrupted
 from sfexit.export.files.fetching import Outcome
@@ -20,16 +20,12 @@ from sfexit.export.means import Means
 from sfexit.export.object_line import now
 
 _WAITING = 192  # bodies under way, or here and not yet journaled
-_AT_ONCE = 4  # reading and flushing wait for the disk, not for the processor
+_AT_ONCE = 4  # flushing waits for the disk, not for the processor
 _LOOK_SECONDS = 0.2
 
 
 class Settler:
-    """Use it in `with`: what is done when the block ends, in whatever way, is journaled.
-
-    `damaged` counts files that were not what was written when they were read again; they are
-    removed and not journaled, so another round fetches them.
-    """
+    """Use it in `with`: what is done when the block ends, in whatever way, is journaled."""
 
     def __init__(self, means: Means, stored: Callable[[StoredBody], None]) -> None:
         """`stored` hears of each body once the journal has it, from the settler's thread."""
@@ -40,7 +36,6 @@ class Settler:
         self._lock = threading.Lock()
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._settle_all, name="settler", daemon=True)
-        self.damaged = 0
 
     def __enter__(self) -> Settler:
         self._thread.start()
@@ -123,21 +118,10 @@ class Settler:
 
     def _settle(self, pool: ThreadPoolExecutor, batch: list[Outcome]) -> None:
         means = self._means
-        whole = list(pool.map(self._is_whole, batch))
-        fine = [one for one, right in zip(batch, whole, strict=True) if right]
-        for one, right in zip(batch, whole, strict=True):
-            if one.stored is not None and not right:
-                self.damaged += 1
-                means.tally.note(f"{one.stored.path} is not what was written; it is fetched again")
-                means.disk.remove(layout.within(means.bag, one.stored.path))
-        exceptions = [one.as_event(now()) for one in fine if one.kind]
+        exceptions = [one.as_event(now()) for one in batch if one.kind]
         if exceptions:
             means.journal.record("body_exceptions", items=exceptions)
-        stored = [one.stored for one in fine if one.stored is not None]
+        stored = [one.stored for one in batch if one.stored is not None]
         bodies.make_durable(means.disk, means.journal, means.bag, stored, pool)
         for body in stored:
             self._stored(body)
-
-    def _is_whole(self, outcome: Outcome) -> bool:
-        stored = outcome.stored
-        return stored is None or outcome.read or bodies.is_as_written(self._means.bag, stored)

@@ -54,7 +54,6 @@ class Files(Stage):
         self._unlisted = 0  # documents that other records name and no list shows
         self._fetcher = Fetcher(means)
         self._unreadable = False
-        self._damaged = 0  # bodies of this round that were not what was written
         self._unread = False  # bodies of an earlier run of this export are not read again yet
         # Fields of an object's pages, and what they tell of files.
         self._known: dict[str, tuple[str, Recipe | None]] = {}
@@ -152,7 +151,6 @@ class Files(Stage):
             except BaseException as error:
                 settler.fail(error)
                 raise
-        self._damaged = settler.damaged
 
     def _settled(self, stored: StoredBody) -> None:
         self.stored += 1
@@ -198,7 +196,7 @@ class Files(Stage):
     def _fetched(self, body: Body) -> Outcome:
         linked = self._held.link(self.means, body) if self._held is not None else None
         if linked is not None:
-            return Outcome(body, linked, bytes=linked.bytes, read=True)
+            return Outcome(body, linked, bytes=linked.bytes)
         try:
             return self._fetcher.fetch(body)
         except Transient as fault:
@@ -221,7 +219,7 @@ class Files(Stage):
     def read_back(self) -> bool:
         """Look at every body again; those that changed are forgotten.
 
-        What this run stored was read again when it was stored, and only has to be there still;
+        What this run stored was read again before it got its name, and only has to be there still;
         what an earlier run of the same export stored is read.
         """
         look = bodies.is_as_written if self._unread else bodies.is_there
@@ -236,7 +234,7 @@ class Files(Stage):
         for body in lost:
             self.means.tally.note(f"{body.path} was changed or removed; it is fetched again")
         self._drop(lost)
-        return not lost and not self._unreadable and not self._damaged
+        return not lost and not self._unreadable
 
     def _drop(self, lost: list[StoredBody]) -> None:
         if not lost:
