@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sfexit import record_id
+
 FORMAT = "sfexit-archive/1"
 WORK_SCHEMA = "sfexit-work/1"
 HOME_SCHEMA = "sfexit-home/1"
@@ -69,7 +71,6 @@ _DEVICE_NAMES = frozenset(
     + [f"{kind}{digit}" for kind in ("com", "lpt") for digit in "0123456789"]
 )
 _ID15 = re.compile(r"[A-Za-z0-9]{15}")
-_SUFFIX_ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def is_api_name(name: str) -> bool:
@@ -151,20 +152,11 @@ def within(root: Path, relative: str) -> Path:
     return root.joinpath(*parts)
 
 
-def id_suffix(id15: str) -> str:
-    """The three check characters of a 15-character id (they carry its upper-case letters)."""
-    suffix = ""
-    for start in (0, 5, 10):
-        bits = sum(1 << i for i, c in enumerate(id15[start : start + 5]) if "A" <= c <= "Z")
-        suffix += _SUFFIX_ALPHABET[bits]
-    return suffix
-
-
 def id18(identifier: str) -> str:
     """The 18-character form of a record id. Raises ValueError when it is none."""
     if not _ID15.fullmatch(identifier[:15]) or len(identifier) not in (15, 18):
         raise ValueError("not a Salesforce id")
-    whole = identifier[:15] + id_suffix(identifier[:15])
+    whole = identifier[:15] + record_id.suffix(identifier[:15])
     if len(identifier) == 18 and identifier != whole:
         raise ValueError("not a Salesforce id: its check characters are wrong")
     return whole

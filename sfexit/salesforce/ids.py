@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 
+from sfexit import record_id
 from sfexit.errors import DamagedAnswer
 
 _ID = re.compile(r"[A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?")
-_SUFFIX = "ABCDEFGHIJKLMNOPQRSTUVWXYZ012345"
 
 
 def full_id(text: object) -> str:
@@ -19,14 +19,7 @@ def full_id(text: object) -> str:
     if not isinstance(text, str) or not _ID.fullmatch(text):
         raise DamagedAnswer("The org sent a record id that is none.")
     short = text[:15]
-    suffix = ""
-    for start in (0, 5, 10):
-        capitals = sum(
-            1 << place
-            for place, letter in enumerate(short[start : start + 5])
-            if "A" <= letter <= "Z"
-        )
-        suffix += _SUFFIX[capitals]
+    suffix = record_id.suffix(short)
     if len(text) == 18 and text[15:].upper() != suffix:
         raise DamagedAnswer("The org sent a record id whose check characters are wrong.")
     return short + suffix

@@ -12,6 +12,7 @@ import mimetypes
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from sfexit.archive.layout import body_extension, id18
 from sfexit.catalog import Description
@@ -39,6 +40,7 @@ _TOLD = (
 )  # fmt: skip
 _IMAGE = re.compile(r"""<img\b[^>]*?\bsrc\s*=\s*["']([^"']*rtaImage[^"']*)["']""", re.IGNORECASE)
 _REFERENCE = re.compile(r"[?&]refid=([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)(?![A-Za-z0-9])")
+_MD5 = re.compile("[0-9a-f]{32}")
 # Only what Python knows by itself: the tables of the system differ between two computers.
 _KINDS = mimetypes.MimeTypes(filenames=())
 
@@ -233,7 +235,11 @@ def image_extension(content_type: str) -> str:
 
 
 def _first(told: dict[str, str], names: Sequence[str]) -> str:
-    return next((told[name] for name in names if told.get(name)), "")
+    for name in names:
+        value = told.get(name)
+        if value:
+            return value
+    return ""
 
 
 def _number(text: str) -> int | None:
@@ -251,7 +257,7 @@ def _number(text: str) -> int | None:
 
 def _md5(text: str) -> str:
     lower = text.strip().lower()
-    return lower if re.fullmatch(r"[0-9a-f]{32}", lower) else ""
+    return lower if _MD5.fullmatch(lower) else ""
 
 
 def _extension(name: str, told: dict[str, str], title: str, kind: str) -> str:
@@ -262,13 +268,23 @@ def _extension(name: str, told: dict[str, str], title: str, kind: str) -> str:
         path = told.get("PathOnClient") or title
         named = path.rpartition(".")[2] if "." in path else ""
     if not named and kind:
-        named = (_KINDS.guess_extension(kind.partition(";")[0].strip()) or "").lstrip(".")
+        named = _ending_of(kind)
     return body_extension(named)
 
 
 def _guessed(told: dict[str, str], extension: str) -> str:
     if told.get("FileType") == "SNOTE":
         return "text/html"  # ContentNote: the text of a note is HTML
+    return _kind_of(extension)
+
+
+@lru_cache(maxsize=1024)
+def _ending_of(kind: str) -> str:
+    return (_KINDS.guess_extension(kind.partition(";")[0].strip()) or "").lstrip(".")
+
+
+@lru_cache(maxsize=1024)
+def _kind_of(extension: str) -> str:
     return _KINDS.guess_type(f"x.{extension}")[0] or ""
 
 

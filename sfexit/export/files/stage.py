@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
+from queue import SimpleQueue
 
 from sfexit.archive import bodies, layout, sealing
 from sfexit.archive.bodies import StoredBody
@@ -144,13 +145,19 @@ class Files(Stage):
             Settler(self.means, self._settled) as settler,
             ThreadPoolExecutor(_FETCHING, thread_name_prefix="file") as pool,
         ):
+            wanted: SimpleQueue[Body | None] = SimpleQueue()
+            for _ in range(_FETCHING):
+                pool.submit(self._work, wanted, settler)
             try:
                 for body in self._missing():
                     settler.room()
-                    pool.submit(self._one, body, settler)
+                    wanted.put(body)
             except BaseException as error:
                 settler.fail(error)
                 raise
+            finally:
+                for _ in range(_FETCHING):
+                    wanted.put(None)
 
     def _settled(self, stored: StoredBody) -> None:
         self.stored += 1
@@ -182,6 +189,10 @@ class Files(Stage):
             return True
         named = "SELECT 1 FROM body_exception WHERE object = ? AND key = ?"
         return bool(journal.rows(named, place))
+
+    def _work(self, wanted: SimpleQueue[Body | None], settler: Settler) -> None:
+        while (body := wanted.get()) is not None:
+            self._one(body, settler)
 
     def _one(self, body: Body, settler: Settler) -> None:
         """One body to its outcome. After the first failure of a run no other is begun."""
