@@ -17,17 +17,11 @@ class ObjectEntry:
 
     name: str
     label: str
-    label_plural: str = ""
     key_prefix: str | None = None  # three characters; may be shared by several objects
-    queryable: bool = False  # says less than it seems: see `retrieveable`
-    retrieveable: bool = False
-    replicateable: bool = False
-    searchable: bool = False
+    queryable: bool = False  # says less than it seems: some of these refuse every query
     createable: bool = False
     updateable: bool = False
     deletable: bool = False
-    undeletable: bool = False
-    triggerable: bool = False
     layoutable: bool = False
     custom: bool = False
     custom_setting: bool = False
@@ -36,7 +30,7 @@ class ObjectEntry:
     associate_parent_entity: str | None = None  # the object that the associate belongs to
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field of an object. Lengths are in characters."""
 
@@ -50,26 +44,17 @@ class Field:
     digits: int = 0
     reference_to: tuple[str, ...] = ()
     relationship_name: str | None = None
-    compound_field_name: str | None = None  # marks the parts of a compound, and Account.Name
     extra_type_info: str | None = None
     formula: str | None = None  # calculatedFormula
-    inline_help: str | None = None
     picklist_values: tuple[str, ...] = ()
     calculated: bool = False
-    auto_number: bool = False
     custom: bool = False
     filterable: bool = False
     sortable: bool = False
-    aggregatable: bool = False
     nillable: bool = False  # not to be trusted on reading
     unique: bool = False
-    external_id: bool = False
-    name_field: bool = False
-    html_formatted: bool = False
-    encrypted: bool = False
     createable: bool = False
     updateable: bool = False
-    permissionable: bool = False
     deprecated: bool = False
 
 
@@ -80,7 +65,6 @@ class ChildRelationship:
     child: str
     field: str
     name: str | None = None  # None: not usable in a query
-    cascade_delete: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,21 +73,15 @@ class Description:
 
     name: str
     label: str
-    label_plural: str = ""
     key_prefix: str | None = None
     fields: tuple[Field, ...] = ()
-    child_relationships: tuple[ChildRelationship, ...] = ()
     supported_scopes: tuple[str, ...] = ()
     custom: bool = False
     custom_setting: bool = False
     queryable: bool = False
-    retrieveable: bool = False
-    replicateable: bool = False
-    searchable: bool = False
     createable: bool = False
     updateable: bool = False
     deletable: bool = False
-    undeletable: bool = False
     deprecated: bool = False
 
     @cached_property

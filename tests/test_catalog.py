@@ -9,7 +9,7 @@ from sfexit.catalog import Description, Field
 
 def test_fields_are_found_by_exact_name() -> None:
     one = Field("Id", "Record ID", "id")
-    two = Field("Name", "Name", "string", compound_field_name="Name")
+    two = Field("Name", "Name", "string")
     account = Description("Account", "Account", fields=(one, two))
     assert account.field("Name") is two
     assert account.field("name") is None

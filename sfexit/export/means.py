@@ -142,6 +142,11 @@ class Means:
         """True when the journal says that this file, which is no page, is in the bag."""
         return bool(self.journal.rows("SELECT 1 FROM file WHERE path = ?", (relative,)))
 
+    def sha256(self, relative: str) -> str:
+        """Digest of a published file as it was written; empty when there is none."""
+        found = self.journal.rows("SELECT sha256 FROM file WHERE path = ?", (relative,))
+        return found[0]["sha256"] if found else ""
+
     def stored(self, relative: str) -> bytes | None:
         """A published file, unpacked; None unless it is there just as it was written."""
         return sealing.stored_file(self.journal, self.bag, relative)

@@ -111,7 +111,7 @@ class NestedRoad(FilteredRoad):
         stored = self._means.stored(layout.describe_path(self._means.names[feed]))
         if stored is None:
             return work.rule.relationship
-        told = describing.parse_description(stored).child_relationships
+        told = describing.child_relationships(stored)
         return next((one.name for one in told if one.child == work.name and one.name), None)
 
     def _bounds(self, feed: str, rows: int) -> list[str]:

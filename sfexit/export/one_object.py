@@ -14,6 +14,7 @@ from sfexit.export.filtered_road import gaps, made_list
 from sfexit.export.means import Means
 from sfexit.export.object_line import now
 from sfexit.export.readings import IN_PARTS, Readings
+from sfexit.export.remembered import Remembered
 from sfexit.export.scout import NOTHING, Found
 from sfexit.export.work import GivenUp, Reread, Totals, Work
 from sfexit.salesforce import describe as describing
@@ -29,6 +30,7 @@ class ObjectReader:
     def __init__(self, means: Means) -> None:
         self._means = means
         self._readings = Readings(means)
+        self._remembered = Remembered()
 
     def read(
         self, entry: ObjectEntry, found: Found = NOTHING, *, alone: bool = False
@@ -219,14 +221,21 @@ class ObjectReader:
         """The object's describe: from the archive if it is there, else `ahead` or what the org
         says, into it."""
         relative = layout.describe_path(self._means.names[name])
+        sha256 = self._means.sha256(relative)
+        known = self._remembered.get(sha256)
+        if known is not None:
+            return known
         stored = self._means.stored(relative)
         if stored is not None:
-            return describing.parse_description(stored)
+            description = describing.parse_description(stored)
+            self._remembered.keep(sha256, description)
+            return description
         if ahead is not None:
             data, description = ahead, describing.parse_description(ahead)
         else:
             data, description = describing.describe(self._means.client, name)
         self._means.publish(relative, data)
+        self._remembered.keep(self._means.sha256(relative), description)
         return description
 
     def begin(self, entry: ObjectEntry, rule: Rule | None, description: Description) -> Work:

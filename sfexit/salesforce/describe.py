@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from typing import Any
 
 from sfexit.catalog import ChildRelationship, Description, Field, ObjectEntry
@@ -59,12 +60,22 @@ def describe(client: Client, name: str) -> tuple[bytes, Description]:
     return body, parse_description(body)
 
 
-def parse_description(body: bytes) -> Description:
-    """A describe answer as data. Raises DamagedAnswer."""
+def _loaded(body: bytes) -> Any:
     try:
-        answer = json.loads(body.decode("utf-8-sig"))
+        return json.loads(body.decode("utf-8-sig"))
     except (ValueError, RecursionError):
         raise DamagedAnswer("The description of an object is not whole JSON.") from None
+
+
+def child_relationships(body: bytes) -> tuple[ChildRelationship, ...]:
+    """What a describe answer tells of objects that point at this one. Raises DamagedAnswer."""
+    answer = _loaded(body)
+    return _children(answer.get("childRelationships") if isinstance(answer, dict) else None)
+
+
+def parse_description(body: bytes) -> Description:
+    """A describe answer as data. Raises DamagedAnswer."""
+    answer = _loaded(body)
     if not isinstance(answer, dict) or not isinstance(answer.get("fields"), list):
         raise DamagedAnswer("The description of an object has no list of fields.")
     fields = []
@@ -79,10 +90,8 @@ def parse_description(body: bytes) -> Description:
     return Description(
         name=name,
         label=_text(answer, "label"),
-        label_plural=_text(answer, "labelPlural"),
         key_prefix=_text_or_none(answer, "keyPrefix"),
         fields=tuple(fields),
-        child_relationships=_children(answer.get("childRelationships")),
         supported_scopes=tuple(
             scope["name"]
             for scope in _list(answer, "supportedScopes")
@@ -91,13 +100,9 @@ def parse_description(body: bytes) -> Description:
         custom=_flag(answer, "custom"),
         custom_setting=_flag(answer, "customSetting"),
         queryable=_flag(answer, "queryable"),
-        retrieveable=_flag(answer, "retrieveable"),
-        replicateable=_flag(answer, "replicateable"),
-        searchable=_flag(answer, "searchable"),
         createable=_flag(answer, "createable"),
         updateable=_flag(answer, "updateable"),
         deletable=_flag(answer, "deletable"),
-        undeletable=_flag(answer, "undeletable"),
         deprecated=_flag(answer, "deprecatedAndHidden"),
     )
 
@@ -144,17 +149,11 @@ def _object_entry(item: dict[str, Any]) -> ObjectEntry:
     return ObjectEntry(
         name=item["name"],
         label=_text(item, "label"),
-        label_plural=_text(item, "labelPlural"),
         key_prefix=_text_or_none(item, "keyPrefix"),
         queryable=_flag(item, "queryable"),
-        retrieveable=_flag(item, "retrieveable"),
-        replicateable=_flag(item, "replicateable"),
-        searchable=_flag(item, "searchable"),
         createable=_flag(item, "createable"),
         updateable=_flag(item, "updateable"),
         deletable=_flag(item, "deletable"),
-        undeletable=_flag(item, "undeletable"),
-        triggerable=_flag(item, "triggerable"),
         layoutable=_flag(item, "layoutable"),
         custom=_flag(item, "custom"),
         custom_setting=_flag(item, "customSetting"),
@@ -168,38 +167,29 @@ def _field(item: dict[str, Any]) -> Field:
     return Field(
         name=item["name"],
         label=_text(item, "label"),
-        type=_text(item, "type"),
-        soap_type=_text(item, "soapType"),
+        type=sys.intern(_text(item, "type")),
+        soap_type=sys.intern(_text(item, "soapType")),
         length=_number(item, "length"),
         precision=_number(item, "precision"),
         scale=_number(item, "scale"),
         digits=_number(item, "digits"),
         reference_to=tuple(name for name in _list(item, "referenceTo") if isinstance(name, str)),
         relationship_name=_text_or_none(item, "relationshipName"),
-        compound_field_name=_text_or_none(item, "compoundFieldName"),
         extra_type_info=_text_or_none(item, "extraTypeInfo"),
         formula=_text_or_none(item, "calculatedFormula"),
-        inline_help=_text_or_none(item, "inlineHelpText"),
         picklist_values=tuple(
             value["value"]
             for value in _list(item, "picklistValues")
             if isinstance(value, dict) and isinstance(value.get("value"), str)
         ),
         calculated=_flag(item, "calculated"),
-        auto_number=_flag(item, "autoNumber"),
         custom=_flag(item, "custom"),
         filterable=_flag(item, "filterable"),
         sortable=_flag(item, "sortable"),
-        aggregatable=_flag(item, "aggregatable"),
         nillable=_flag(item, "nillable"),
         unique=_flag(item, "unique"),
-        external_id=_flag(item, "externalId"),
-        name_field=_flag(item, "nameField"),
-        html_formatted=_flag(item, "htmlFormatted"),
-        encrypted=_flag(item, "encrypted"),
         createable=_flag(item, "createable"),
         updateable=_flag(item, "updateable"),
-        permissionable=_flag(item, "permissionable"),
         deprecated=_flag(item, "deprecatedAndHidden"),
     )
 
@@ -210,7 +200,6 @@ def _children(listed: Any) -> tuple[ChildRelationship, ...]:
             child=item["childSObject"],
             field=item["field"],
             name=_text_or_none(item, "relationshipName"),
-            cascade_delete=_flag(item, "cascadeDelete"),
         )
         for item in (listed if isinstance(listed, list) else [])
         if isinstance(item, dict)

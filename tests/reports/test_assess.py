@@ -27,7 +27,7 @@ EVIL = '<script>alert("x")</script>\x1b[2J'
 
 
 def made(*spots: BlindSpot, label: str = "Account", name: str = "Acme", **more: Any) -> Assessment:
-    entries = (ObjectEntry("Account", label, queryable=True, retrieveable=True),)
+    entries = (ObjectEntry("Account", label, queryable=True),)
     files = (FileCost("ContentVersion", 2_000_000, 3 * 10**12),)
     cost = estimate(
         entries,

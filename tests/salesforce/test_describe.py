@@ -11,6 +11,7 @@ from sfexit.errors import DamagedAnswer, OrgRefused, UsageProblem
 from sfexit.salesforce.describe import (
     bulk_refuses,
     check_api_name,
+    child_relationships,
     describe,
     describe_global,
     parse_description,
@@ -60,14 +61,14 @@ def test_describe(org: responses.RequestsMock) -> None:
     org.get(f"{SOBJECTS}/Account/describe", json=ACCOUNT)
     body, account = describe(client_for(), "Account")
     assert json.loads(body) == ACCOUNT
-    assert (account.name, account.key_prefix, account.label_plural) == (
-        "Account",
-        "001",
-        "Accounts",
-    )
+    assert (account.name, account.key_prefix) == ("Account", "001")
     assert account.queryable and not account.deprecated and not account.custom
     assert account.supported_scopes == ("everything",)
-    assert [child.child for child in account.child_relationships] == ["Contact"]
+    listed = child_relationships(json.dumps(ACCOUNT).encode())
+    assert [(child.child, child.field, child.name) for child in listed] == [
+        ("Contact", "AccountId", "Contacts")
+    ]
+    assert child_relationships(b"[]") == ()
     owner = account.field("OwnerId")
     assert owner is not None and owner.reference_to == ("Group", "User")
     stage, total = account.field("Stage__c"), account.field("Sum__c")
