@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sfexit.commands.rehearsal.stage import Stage
 
 _MARK = ".made-by-sfexit-demo"
-_ROWS = 12_000
+_ROWS = 6_000
 _SEED = 7
 
 
@@ -37,7 +37,7 @@ _SEED = 7
 def command(home: Path, rows: int) -> int:
     """Rehearse a whole exit on a built-in simulated org: no network, no Salesforce.
 
-    Plays the exit of a made-up company in HOME (default: demo-exit), in under a minute: deadlines,
+    Plays the exit of a made-up company in HOME (default: demo-exit), in half a minute: deadlines,
     a look at the org, an export over a lost session, the proof, people who leave, the archive
     brought up to date, licences, letters, the last gate, a wrong bill. Each step is the command
     line that you would type. One page links all that was made. A folder made by an earlier demo
@@ -70,7 +70,7 @@ def _play(home: Path, rows: int, settings: Path) -> Stage:
     from sfexit.commands.rehearsal import leaving, people, proving
     from sfexit.commands.rehearsal.stage import CutShort, Stage, newest
     from sfexit.commands.rehearsal.witnesses import Witnesses, damage
-    from sfexit.simulated_org import Fault, FaultPlan, SimulatedOrg, Staff, serve
+    from sfexit.simulated_org import FaultPlan, SimulatedOrg, Staff, serve
 
     org = SimulatedOrg(
         seed=_SEED,
@@ -80,17 +80,9 @@ def _play(home: Path, rows: int, settings: Path) -> Stage:
         read_only=False,
         staff=Staff(people=12, portal=1, blockers=("delegated_approver", "case_assignment")),
     )
-    # Two passing faults of real life: an answer cut short in a way that HTTP libraries do not
-    # notice, and a server that is busy.
-    faults = FaultPlan(
-        [
-            Fault("gzip_short", endpoint="composite", nth=2),
-            Fault("status", endpoint="composite", nth=4, status=503),
-        ],
-        seed=_SEED,
-    )
-    with serve(org, faults) as server:
-        stage = Stage(home, org, server.url, settings)
+    org.metadata.polls = 0  # packed at once: it is a small org
+    faults = FaultPlan(seed=_SEED)
+    with serve(org, faults) as server, Stage(home, org, server.url, settings) as stage:
         stage.act("A made-up company starts its own Salesforce on this machine")
         stage.tell(f"{len(org.objects)} objects, {rows:,} records, at {server.url}")
         try:
@@ -109,8 +101,8 @@ def _play(home: Path, rows: int, settings: Path) -> Stage:
         except CutShort as cut:
             stage.wrong(str(cut))
             return stage
-    damage(stage, newest(home / "bags", "*"))
-    witnesses.heard(stage)
+        damage(stage, newest(home / "bags", "*"))
+        witnesses.heard(stage)
     return stage
 
 

@@ -6,7 +6,7 @@ import threading
 
 from sfexit.catalog import Description
 
-_MOST_FIELDS = 100_000  # of all objects together, about 60 MB; few orgs have more
+_MOST_FIELDS = 100_000  # of all objects together, about 45 MB; few orgs have more
 
 
 class Remembered:

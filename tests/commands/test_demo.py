@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,7 +12,9 @@ import pytest
 
 from sfexit.commands import demo
 from sfexit.commands.rehearsal import proving, witnesses
+from sfexit.commands.rehearsal.player import Player
 from sfexit.commands.rehearsal.stage import Stage, newest
+from sfexit.errors import Interrupted
 from sfexit.simulated_org import SimulatedOrg
 from sfexit.simulated_org.catalogue import standard_objects
 
@@ -74,17 +76,18 @@ def _check_page(path: Path) -> None:
     assert "each ended as it should" in text
 
 
-def _stage(tmp_path: Path) -> Stage:
+@pytest.fixture
+def stage(tmp_path: Path, clean_environment: Path) -> Iterator[Stage]:
     names = ("User", "Account")
     org = SimulatedOrg(rows=20, objects=[one for one in standard_objects() if one.name in names])
-    return Stage(tmp_path, org, "http://127.0.0.1:1", tmp_path / "settings")
+    with Stage(tmp_path, org, "http://127.0.0.1:1", tmp_path / "settings") as stage:
+        stage.act("First")
+        yield stage
 
 
 def test_a_command_that_ends_otherwise_is_a_failure(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], clean_environment: Path
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = _stage(tmp_path)
-    stage.act("First")
     stage.run("status", tmp_path / "none", expect=2)
     assert not stage.failed
     stage.run("status", tmp_path / "none")
@@ -109,10 +112,8 @@ def test_an_act_without_what_it_needs_ends_the_play(
 
 
 def test_only_the_first_lines_are_shown_and_all_are_kept(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], clean_environment: Path
+    stage: Stage, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    stage = _stage(tmp_path)
-    stage.act("First")
     ran = stage.run("status", tmp_path, most=1)
     shown = capsys.readouterr().err
     assert "     Org not known yet\n     … and " in shown
@@ -145,3 +146,29 @@ def test_rows_out_of_range_are_2(sfexit: Sfexit, tmp_path: Path, rows: str) -> N
 def test_validator_that_is_not_here(tmp_path: Path) -> None:
     check = witnesses.run("nothing", ["no-such-program-anywhere"], tmp_path)
     assert check.verdict == "not here"
+
+
+def test_only_what_the_rehearsal_sets_is_set(
+    stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the user's own org nor a module that lies about has a part in it."""
+    monkeypatch.setenv("SFEXIT_CONTRACT", str(tmp_path / "mine.toml"))
+    monkeypatch.setenv("SFEXIT_INSTANCE_URL", "https://mine.my.salesforce.com")
+    (tmp_path / "json.py").write_text("raise SystemExit(99)\n")
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    player = Player()
+    try:
+        assert player.run(["orgs"], {}, said.append, said.append) == 0
+        assert player.run(["no-such-command"], {}, said.append, said.append) == 2
+        assert player.run(["export", str(tmp_path / "h")], {}, said.append, said.append) == 4
+        assert "SFEXIT_INSTANCE_URL" in "".join(said) and "mine" not in "".join(said)
+    finally:
+        player.close()
+
+
+def test_a_player_that_was_ended_stops_the_rehearsal(stage: Stage, tmp_path: Path) -> None:
+    stage._player._process.kill()
+    stage._player._process.wait()
+    with pytest.raises(Interrupted, match="was ended"):
+        stage.run("status", tmp_path)

@@ -41,7 +41,7 @@ def cancel(stage: Stage) -> None:
     stage.act("Now the letters may be written")
     stage.run(
         "cancellation", "notice", home, "--reason", "We move to another system.",
-        "--language", "en", "--language", "ar",
+        "--language", "en", "--language", "de",
         "--confirm", f"the facts of contract {company.CONTRACT} are right", most=4,
     )  # fmt: skip
     package = newest(home / "cancellation", "2*-notice")

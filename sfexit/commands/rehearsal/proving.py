@@ -27,6 +27,10 @@ def export(stage: Stage, faults: FaultPlan) -> None:
     stage.run("export", home, expect=_exit.SIGN_IN, most=3, watch=True)
     stage.say("   The session has ended, as staged. With a new one it goes on where it was:")
     stage.sign_in_again()
+    # Two passing faults of real life: an answer cut short in a way that HTTP libraries do not
+    # notice, and a server that is busy.
+    faults.add(Fault("gzip_short", endpoint="composite", nth=4))
+    faults.add(Fault("status", endpoint="composite", nth=6, status=503))
     # Incomplete, since the rows of one object live in another system.
     stage.run("export", home, expect=_exit.INCOMPLETE, most=30, watch=True)
     bag = newest(home / "bags", "*")

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -16,6 +13,7 @@ from typing import TextIO
 import click
 
 from sfexit.commands import _exit
+from sfexit.commands.rehearsal.player import Player
 from sfexit.errors import Interrupted
 from sfexit.simulated_org import SimulatedOrg
 
@@ -64,7 +62,7 @@ class Stage:
     """One home, one org, one throw-away key; the acts so far.
 
     `settings` is a folder that stands for the user's own: a rehearsal neither makes nor uses the
-    key that real archives are signed with.
+    key that real archives are signed with, nor any setting of the user's. Use it in `with`.
     """
 
     def __init__(self, home: Path, org: SimulatedOrg, url: str, settings: Path) -> None:
@@ -74,6 +72,13 @@ class Stage:
         self._settings = settings
         self._url = url
         self._token = org.new_session()
+        self._player = Player()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._player.close()
 
     def act(self, title: str) -> Act:
         """Begin the next act."""
@@ -100,19 +105,21 @@ class Stage:
         `into`: a file that gets what is for programs. `watch`: show its progress too. Raises
         Interrupted when a person stops it.
         """
-        from sfexit.commands import main
-
         line = shlex.join(["sfexit", *map(str, words)]) + (f" > {into}" if into else "")
         self.say(f"   $ {_short(line)}")
         shown = _Indented(sys.stderr, most, watch=watch)
         document = io.StringIO()
-        with (
-            _environment(self._url, self._token, self._settings),
-            _nothing_typed(),
-            redirect_stderr(shown),
-            redirect_stdout(document if into else shown),
-        ):
-            code = main.run([str(one) for one in words])
+        code = self._player.run(
+            [str(one) for one in words],
+            {
+                "SFEXIT_INSTANCE_URL": self._url,
+                "SFEXIT_ACCESS_TOKEN": self._token,
+                "SFEXIT_CONFIG_DIR": str(self._settings),
+                "SFEXIT_API_BUDGET": "100%",
+            },
+            shown.write,
+            document.write if into else shown.write,
+        )
         shown.finish()
         if code == _exit.INTERRUPTED:
             raise Interrupted("stopped")
@@ -216,33 +223,3 @@ class _Indented(io.TextIOBase):
 def _short(line: str) -> str:
     """A command line for the eye: all hazards are accepted here, so they are not listed."""
     return re.sub(r"(?: --accept-[a-z-]+)+", " --accept-…", line)
-
-
-@contextmanager
-def _environment(url: str, token: str, settings: Path) -> Iterator[None]:
-    """Only the variables of the rehearsal: an org or a key of the user's own has no part in it."""
-    before = {name: value for name, value in os.environ.items() if name.startswith("SFEXIT_")}
-    for name in before:
-        del os.environ[name]
-    os.environ |= {
-        "SFEXIT_INSTANCE_URL": url,
-        "SFEXIT_ACCESS_TOKEN": token,
-        "SFEXIT_CONFIG_DIR": str(settings),
-        "SFEXIT_API_BUDGET": "100%",
-    }
-    try:
-        yield
-    finally:
-        for name in [one for one in os.environ if one.startswith("SFEXIT_")]:
-            del os.environ[name]
-        os.environ |= before
-
-
-@contextmanager
-def _nothing_typed() -> Iterator[None]:
-    """Commands that ask find nobody at the terminal: what they need is given on the line."""
-    before, sys.stdin = sys.stdin, io.StringIO()
-    try:
-        yield
-    finally:
-        sys.stdin = before
