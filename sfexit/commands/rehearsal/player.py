@@ -67,6 +67,8 @@ class Player:
                     out(told["out"])
         except BrokenPipeError:
             pass
+        except KeyboardInterrupt:
+            raise Interrupted("stopped") from None
         raise Interrupted("the process that ran the commands was ended")
 
     def close(self) -> None:
