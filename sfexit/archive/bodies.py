@@ -82,17 +82,18 @@ class BodyWriter:
         self._fed = hashlib.sha256()
 
     def take_over(self, at_least: int) -> None:
-        """Go on with what an earlier run wrote, if that is much and a checksum will judge it; else
-        forget it."""
+        """Go on with what an earlier run wrote, if that is much, nobody else's too, and a checksum
+        will judge it; else forget it."""
+        self.restart()
         try:
-            found = self._part.stat().st_size if not self._part.is_symlink() else 0
+            found = self._part.lstat()
         except OSError:
-            found = 0
-        if self._witnessed and found >= at_least:
+            return
+        # A file of two names may be one of a sealed bag.
+        ours = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+        if self._witnessed and ours and found.st_size >= at_least:
             self._there = True
-            self.size = found
-        else:
-            self.restart()
+            self.size = found.st_size
 
     def feed(self, piece: bytes) -> None:
         """Take bytes. Raises DiskTrouble, Transient."""
@@ -119,7 +120,13 @@ class BodyWriter:
             if self._handle is None:
                 self.feed(b"")  # an empty file is a file; so is one that was all there before
             assert self._handle is not None
-            self._disk.sync(self._handle)
+            try:
+                self._disk.sync(self._handle)
+            except (DiskTrouble, Transient):
+                # What was not flushed may be lost, and read all the same: no run goes on with it.
+                self.leave(keep=False)
+                self.size = 0
+                raise
             seen = look(self._part)
             if seen is None or seen.size != self.size:
                 _altered(self._part)
@@ -173,7 +180,10 @@ def make_durable(
 
 
 def look(path: Path) -> Seen | None:
-    """What a file holds; None when there is none. Raises DiskTrouble."""
+    """What a file holds; None when there is none, or the medium does not give it back.
+
+    Raises DiskTrouble.
+    """
     sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
     for piece in _pieces(path):
         if piece is None:
@@ -199,7 +209,29 @@ def _pieces(path: Path) -> Iterator[memoryview | None]:
     except FileNotFoundError:
         yield None
     except OSError as error:
+        if error.errno == errno.EIO:
+            yield None
+            return
         raise DiskTrouble(f"{path} cannot be read: {error.strerror}") from error
+
+
+def copy(disk: Disk, source: Path, final: Path, seen: Seen) -> bool:
+    """Publish a copy of a file that was `seen`, durable only after `make_durable`; False when the
+    copy is another. Raises DiskTrouble, Transient."""
+    part = final.with_name(final.name + layout.PART_SUFFIX)
+    disk.remove(part)
+    handle = disk.create(part)
+    try:
+        for piece in _pieces(source):
+            disk.write(handle, piece or b"")
+        disk.sync(handle)
+    finally:
+        close(handle)
+    if look(part) != seen:
+        disk.remove(part)
+        return False
+    disk.rename(part, final)
+    return True
 
 
 def _altered(path: Path) -> NoReturn:

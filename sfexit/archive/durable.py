@@ -59,7 +59,7 @@ class Disk:
         with telling(path):
             return os.fdopen(os.open(path, flags, 0o600), "ab", buffering=0)
 
-    def write(self, handle: Handle, data: bytes) -> None:
+    def write(self, handle: Handle, data: bytes | memoryview) -> None:
         """Hand bytes to the system."""
         with telling(None):
             left = memoryview(data)

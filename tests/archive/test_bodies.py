@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
 
-from sfexit.archive.bodies import BodyWriter, Seen, look
-from sfexit.archive.durable import Disk, Handle
-from sfexit.errors import Transient
+from sfexit.archive.bodies import BodyWriter, Seen, copy, look
+from sfexit.archive.durable import Disk, Handle, telling
+from sfexit.errors import DiskTrouble, Transient
 
 CONTENT = bytes(range(256)) * 5000
 
@@ -21,10 +23,10 @@ class Lying(Disk):
         self.times = times
         self.short = short
 
-    def write(self, handle: Handle, data: bytes) -> None:
+    def write(self, handle: Handle, data: bytes | memoryview) -> None:
         if self.times:
             self.times -= 1
-            data = data[:-1] if self.short else data[:-1] + bytes([data[-1] ^ 1])
+            data = bytes(data[:-1] if self.short else bytes(data[:-1]) + bytes([data[-1] ^ 1]))
         super().write(handle, data)
 
 
@@ -78,3 +80,124 @@ def test_looking_at_what_is_no_file(tmp_path: Path) -> None:
     assert look(tmp_path / "link") is None
     assert look(tmp_path / "none") is None
     assert look(tmp_path) is None
+
+
+class Unflushed(Disk):
+    """Cannot flush, for the reason `number`."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def sync(self, handle: Handle) -> None:
+        with telling(None):
+            raise OSError(self.number, "no")
+
+
+@pytest.mark.parametrize(("number", "told"), [(errno.EIO, Transient), (errno.EDQUOT, DiskTrouble)])
+def test_what_was_not_flushed_is_left_to_no_other_run(
+    tmp_path: Path, number: int, told: type[Exception]
+) -> None:
+    writer = BodyWriter(Unflushed(number), tmp_path / "a.pdf", witnessed=True)
+    writer.feed(CONTENT)
+    with pytest.raises(told):
+        writer.seen()
+    assert writer.size == 0
+    writer.leave(keep=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+def part(folder: Path, content: bytes) -> Path:
+    """What a killed run left."""
+    left = folder / "a.pdf.part"
+    left.write_bytes(content)
+    return left
+
+
+def test_going_on_with_what_a_killed_run_left(tmp_path: Path) -> None:
+    part(tmp_path, CONTENT[:100_000])
+    writer = BodyWriter(Disk(), tmp_path / "a.pdf", witnessed=True)
+    writer.take_over(100_000)
+    assert writer.size == 100_000
+    writer.feed(CONTENT[100_000:])
+    assert writer.seen() == told(CONTENT)
+    writer.publish(tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == CONTENT
+
+
+def test_what_a_killed_run_left_whole_is_read(tmp_path: Path) -> None:
+    part(tmp_path, CONTENT)
+    writer = BodyWriter(Disk(), tmp_path / "a.pdf", witnessed=True)
+    writer.take_over(100_000)
+    assert writer.seen() == told(CONTENT)
+
+
+@pytest.mark.parametrize("why", ["little", "no checksum", "a link", "a second name", "a folder"])
+def test_what_is_no_good_to_go_on_with(tmp_path: Path, why: str) -> None:
+    """Above all: nothing is ever appended to a file that has another name in a sealed bag."""
+    sealed = tmp_path / "sealed.pdf"
+    sealed.write_bytes(CONTENT)
+    left = tmp_path / "a.pdf.part"
+    if why == "a link":
+        left.symlink_to(sealed)
+    elif why == "a second name":
+        os.link(sealed, left)
+    elif why == "a folder":
+        left.mkdir()
+    else:
+        left.write_bytes(CONTENT[:10] if why == "little" else CONTENT)
+    writer = BodyWriter(Disk(), tmp_path / "a.pdf", witnessed=why != "no checksum")
+    writer.take_over(1000 if why != "a folder" else 1)
+    assert writer.size == 0
+    if why == "a folder":
+        with pytest.raises(DiskTrouble):
+            writer.feed(b"new")
+        return
+    writer.feed(b"new")
+    assert writer.seen() == told(b"new")
+    writer.publish(tmp_path / "a.pdf")
+    assert (tmp_path / "a.pdf").read_bytes() == b"new"
+    assert sealed.read_bytes() == CONTENT
+
+
+class Unreadable:
+    """Opens, and gives nothing back."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def __enter__(self) -> Unreadable:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def readinto(self, _: memoryview) -> int:
+        raise OSError(self.number, os.strerror(self.number))
+
+
+def test_what_the_medium_does_not_give_back_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then it is written anew; a run that only stopped would meet the same sector for ever."""
+    writer = BodyWriter(Disk(), tmp_path / "a.pdf", witnessed=True)
+    writer.feed(CONTENT)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", lambda *_, **__: Unreadable(errno.EIO))
+        assert look(tmp_path / "a.pdf.part") is None
+        with pytest.raises(Transient, match="other bytes"):
+            writer.seen()
+        patch.setattr(Path, "open", lambda *_, **__: Unreadable(errno.ESTALE))
+        with pytest.raises(DiskTrouble, match="cannot be read"):
+            look(tmp_path / "a.pdf.part")
+    writer.restart()
+    writer.feed(CONTENT)
+    assert writer.seen() == told(CONTENT)
+
+
+def test_a_copy_is_the_same_or_none(tmp_path: Path) -> None:
+    source, final = tmp_path / "old.pdf", tmp_path / "new.pdf"
+    source.write_bytes(CONTENT)
+    assert not copy(Lying(1), source, final, told(CONTENT))
+    assert [one.name for one in tmp_path.iterdir()] == ["old.pdf"]
+    assert copy(Disk(), source, final, told(CONTENT))
+    assert final.read_bytes() == CONTENT

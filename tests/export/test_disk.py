@@ -59,7 +59,7 @@ class FaultyDisk(Disk):
     def append(self, path: Path) -> Handle:
         return self._opened(super().append(path), path)
 
-    def write(self, handle: Handle, data: bytes) -> None:
+    def write(self, handle: Handle, data: bytes | memoryview) -> None:
         path = self._paths.get(id(handle), Path("?"))
         self.used_dead_handle |= id(handle) in self._dead
         self._may_fail("write", path)
@@ -74,6 +74,10 @@ class FaultyDisk(Disk):
             self._dead.add(id(handle))
             raise
         super().sync(handle)
+
+    def rename(self, part: Path, final: Path) -> None:
+        self._may_fail("rename", final)
+        super().rename(part, final)
 
     def publish(self, part: Path, final: Path) -> None:
         self._may_fail("publish", final)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import subprocess
 import sys
 import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rig import Rig, ledger_of, no_parts, problems_of_bag
+from test_disk import FaultyDisk
 
 from sfexit.archive import layout
-from sfexit.errors import Interrupted, Paused
+from sfexit.errors import DiskTrouble, Interrupted, Paused
+from sfexit.export.files import stage
 from sfexit.export.plan import Selection
 from sfexit.export.result import ExportResult
 from sfexit.materialize.tree import RECORD, materialize
@@ -163,6 +167,14 @@ def test_35_a_body_that_is_twice_the_same_and_not_what_its_row_says(rig: Rig) ->
     check_files(rig, result, odd=len(found))
     assert {line.object for line in result.incomplete} == {"Attachment", "ContentVersion"}
     assert set(body_calls(rig).values()) <= {1, 2}
+    asked = body_calls(rig)
+    rig.org.update_rows("Account", [1])
+    refreshed = rig.run(refresh=True)
+    check_files(rig, refreshed, odd=len(found))  # linked, and said of the next bag as well
+    assert {line.object for line in refreshed.incomplete} == {"Attachment", "ContentVersion"}
+    # Those in the recycle bin are asked for again: one may have been restored.
+    again = body_calls(rig) - asked
+    assert not {path.split("/")[-2] for path in again} & {one["record_id"] for one in found}
 
 
 def test_36_what_is_gone_or_refused_is_named_and_the_run_goes_on(rig: Rig) -> None:
@@ -346,3 +358,45 @@ def test_what_a_kill_left_unrecorded_is_believed_only_with_its_checksum(rig: Rig
     check_files(rig, rig.run())
     version = rig.org.tables.tables["ContentVersion"].ids.at(40)
     assert not [path for path in body_calls(rig) if version in path]
+
+
+@pytest.mark.parametrize("step", ["write", "sync", "rename"])
+def test_46_a_file_that_the_disk_spoiled_is_fetched_anew(rig: Rig, step: str) -> None:
+    disk = FaultyDisk(step, errno.EIO, part="files/content", nth=5, times=2)
+    result = rig.run(disk=disk)
+    assert disk.failed == 2 and not disk.used_dead_handle
+    check_files(rig, result)
+    assert not result.incomplete
+    assert rig.notes.said("the file is fetched again")
+
+
+@pytest.mark.parametrize("step", ["write", "sync"])
+def test_46_a_disk_that_goes_on_failing_is_no_fault_of_the_org(rig: Rig, step: str) -> None:
+    """The run pauses; it neither asks the org hundreds of times nor seals without the files."""
+    disk = FaultyDisk(step, errno.EIO, part="files/content", nth=5)
+    with pytest.raises(DiskTrouble, match="repair the disk"):
+        rig.run(disk=disk)
+    assert disk.failed < 100 and not disk.used_dead_handle
+    assert not rig.notes.said("network fault")
+    result = rig.run()
+    check_files(rig, result)
+    assert not result.incomplete
+
+
+def test_a_system_without_threads_to_give_ends_the_run(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Few(ThreadPoolExecutor):
+        begun = 0
+
+        def submit(self, *given: Any, **more: Any) -> Any:
+            self.begun += 1
+            if self.begun > 2:
+                raise RuntimeError("can't start new thread")
+            return super().submit(*given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "ThreadPoolExecutor", Few)
+        with pytest.raises(RuntimeError, match="thread"):
+            rig.run()  # and does not wait for ever for those that were begun
+    check_files(rig, rig.run())

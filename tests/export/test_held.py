@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
 import hashlib
 import threading
@@ -14,8 +15,9 @@ from typing import Any
 import pytest
 
 from sfexit.archive import layout
-from sfexit.archive.durable import Disk
-from sfexit.errors import ArchiveProblem
+from sfexit.archive.durable import Disk, Handle, telling
+from sfexit.errors import ArchiveProblem, DiskTrouble
+from sfexit.export.files.fetching import MD5
 from sfexit.export.files.held import Held, unchanged
 from sfexit.export.files.listing import Body
 
@@ -55,13 +57,15 @@ def means(tmp_path: Path) -> Any:
 def linked(bag: Path, means: Any, body: Body) -> Path | None:
     held = Held.open(bag, means.bag.parent)
     try:
-        stored = held.link(means, body)
+        outcome = held.link(means, body)
     finally:
         held.close()
     assert not (means.bag.parent / layout.WORK_HELD).exists()
-    if stored is None:
+    if outcome is None:
         assert list(means.bag.rglob("*.*")) == []
         return None
+    stored = outcome.stored
+    assert stored is not None and outcome.kind == ""
     path: Path = means.bag / stored.path
     assert (stored.bytes, stored.sha256) == (
         len(CONTENT),
@@ -86,6 +90,41 @@ def test_it_is_copied_where_there_are_no_links(
     path = linked(bag, means, BODY)
     assert path is not None and path.read_bytes() == CONTENT
     assert path.stat().st_nlink == 1
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_disk_that_cannot_take_the_copy_pauses_the_run(
+    bag: Path, means: Any, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(1, "no links here")
+
+    class Failing(Disk):
+        def write(self, handle: Handle, data: bytes | memoryview) -> None:
+            if full:
+                with telling(None):
+                    raise OSError(errno.ENOSPC, "no space")
+            super().write(handle, bytes(data).upper())
+
+    monkeypatch.setattr("os.link", refuse)
+    means.disk = Failing()
+    if full:
+        with pytest.raises(DiskTrouble, match="full"):
+            linked(bag, means, BODY)
+    else:
+        assert linked(bag, means, BODY) is None
+
+
+def test_what_is_not_what_its_row_says_is_said_of_the_next_bag_too(bag: Path, means: Any) -> None:
+    index = bag / layout.FILES_INDEX
+    told = gzip.decompress(index.read_bytes()).decode()
+    index.write_bytes(gzip.compress(told.replace(BODY.md5, "0" * 32).encode()))
+    held = Held.open(bag, means.bag.parent)
+    outcome = held.link(means, replace(BODY, md5="0" * 32))
+    held.close()
+    assert outcome is not None and outcome.stored is not None
+    assert (outcome.kind, outcome.bytes, outcome.md5) == (MD5, len(CONTENT), BODY.md5)
+    assert outcome.as_event("now")["kept"] is True
 
 
 @pytest.mark.parametrize("content", [CONTENT + b"!", CONTENT.upper(), b"", None])

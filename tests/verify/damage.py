@@ -351,6 +351,13 @@ def _index_cell(column: str, value: str) -> Callable[[Path], None]:
     return _index(lambda rows: version(rows).__setitem__(rows[0].index(column), value))
 
 
+def _of_another_size(rows: list[list[str]]) -> None:
+    """Where there is no checksum; a right one outweighs a size."""
+    line = version(rows)
+    line[rows[0].index("salesforce_md5")] = ""
+    line[rows[0].index("salesforce_bytes")] = "1"
+
+
 def _old_bag(bag: Path) -> None:
     """Tag manifest and seal of an older archive of the same key, laid over this one."""
     (bag / "tagmanifest-sha256.txt").write_text(f"{'0' * 64}  bag-info.txt\n")
@@ -620,7 +627,7 @@ DAMAGES = [
     Damage("a journal line taken out", "maker", DEEP, "journal-broken", JOURNAL, _journal_cut),
     Damage("a body with other bytes than its line says", "maker", DEEP, "body-wrong", "ContentVersion", lambda b: bodies(b)[-1].write_bytes(b"%PDF-1.7 another")),
     Damage("a body that is not what Salesforce has", "maker", DEEP, "body-md5", "ContentVersion", _index_cell("salesforce_md5", "0" * 32)),
-    Damage("a body of another size than Salesforce has", "maker", DEEP, "body-wrong", "ContentVersion", _index_cell("salesforce_bytes", "1")),
+    Damage("a body of another size than Salesforce has", "maker", DEEP, "body-wrong", "ContentVersion", _index(_of_another_size)),
     Damage("a line without its body", "maker", DEEP, "body-missing", "ContentVersion", _index_cell("path", "files/content/00/none.pdf")),
     Damage("a body without a line", "maker", DEEP, "evidence-wrong", "files/content", _index(lambda rows: rows.pop())),
     Damage("a file version missing, all counts made to fit", "maker", DEEP, "body-missing", "ContentVersion", _version_missing),

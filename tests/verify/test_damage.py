@@ -6,7 +6,16 @@ from dataclasses import astuple
 from pathlib import Path
 
 import pytest
-from damage import DAMAGES, Damage, relative, remanifest, reseal
+from damage import (
+    DAMAGES,
+    INDEX,
+    Damage,
+    edit_csv,
+    relative,
+    remanifest,
+    reseal,
+    version,
+)
 from made import Made
 
 from sfexit.archive import signing
@@ -59,6 +68,15 @@ def test_a_lower_level_does_not_claim_it(damage: Damage, made: Made, tmp_path: P
     lower = LEVELS[LEVELS.index(damage.level) - 1]
     codes = {one.code for one in look(made, lower).judgement.findings}
     assert damage.code not in codes
+
+
+def test_a_right_checksum_outweighs_a_size(made: Made) -> None:
+    edit_csv(
+        made.bag / INDEX,
+        lambda rows: version(rows).__setitem__(rows[0].index("salesforce_bytes"), "1"),
+    )
+    reseal(made.bag, made.key)
+    assert "body-wrong" not in {one.code for one in look(made, Level.DEEP).judgement.findings}
 
 
 def test_the_page_shows_exactly_the_table() -> None:

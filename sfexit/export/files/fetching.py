@@ -60,6 +60,14 @@ class Outcome:
         }
 
 
+class _DiskFault(Exception):
+    """Carries a fault of the disk past the retry layer: no patience with the org heals it."""
+
+    def __init__(self, fault: Transient) -> None:
+        super().__init__(fault.message)
+        self.fault = fault
+
+
 class Refusals:
     """Notices an object all of whose bodies are refused, so that no calls are spent on the rest."""
 
@@ -134,17 +142,35 @@ class Fetcher:
         try:
             if (body.size or 0) > enough:
                 writer.take_over(enough)
-            outcome = self._insist(body, writer, enough)
-            if outcome.stored is not None:
-                ending = outcome.stored.extension  # an image's is known only now
-                writer.publish(path.with_name(f"{body.key}.{ending}") if body.reference else path)
-            return outcome
+            return self._despite_disk(body, writer, enough, path)
         except BaseException:
             # What came of a large file is worth keeping where a checksum will prove the whole.
             keep = bool(body.md5) and writer.size >= enough
             raise
         finally:
             writer.leave(keep=keep)
+
+    def _despite_disk(self, body: Body, writer: BodyWriter, enough: int, path: Path) -> Outcome:
+        """Fetch and publish; what a fault of the disk spoiled is fetched anew, a few times."""
+        for attempt in range(_TRIES):
+            try:
+                outcome = self._insist(body, writer, enough)
+                if outcome.stored is not None:
+                    ending = outcome.stored.extension  # an image's is known only now
+                    named = path.with_name(f"{body.key}.{ending}") if body.reference else path
+                    writer.publish(named)
+                return outcome
+            except _DiskFault as told:
+                fault = told.fault
+            except Transient as told:
+                if not of_disk(told):
+                    raise
+                fault = told
+            writer.restart()
+            if attempt == _TRIES - 1:
+                raise fault
+            self._means.tally.note(f"{body.object}: {fault.message}; the file is fetched again")
+        raise AssertionError("unreachable")
 
     def _insist(self, body: Body, writer: BodyWriter, enough: int) -> Outcome:
         """Fetch until what came is what the row says, or came twice alike."""
@@ -154,7 +180,7 @@ class Fetcher:
                 lambda: self._once(body, writer, enough), f"a file of {body.object}"
             )
             seen = writer.seen()
-            wrong = _mismatch(body, seen)
+            wrong = mismatch(body, seen)
             extension = image_extension(kind) if body.reference else body.extension
             there = StoredBody(body.object, body.key, extension, seen.size, seen.sha256)
             if wrong is None:
@@ -190,8 +216,8 @@ class Fetcher:
             writer.restart()
             raise
         except Transient as fault:
-            if isinstance(fault.__cause__, OSError):  # the disk's, not the line's
-                writer.restart()
+            if of_disk(fault):
+                raise _DiskFault(fault) from fault
             raise
         except OrgRefused as refusal:
             if refusal.status == 416:
@@ -232,8 +258,13 @@ class Fetcher:
                 raise Interrupted("the run was asked to stop")
 
 
-def _mismatch(body: Body, seen: Seen) -> tuple[str, str] | None:
-    """Kind and reason why what came is not what the row says."""
+def of_disk(fault: Transient) -> bool:
+    """True for a fault of the disk, and not of the line."""
+    return isinstance(fault.__cause__, OSError)
+
+
+def mismatch(body: Body, seen: Seen) -> tuple[str, str] | None:
+    """Kind and reason why what lies on the disk is not what the row says; None: it is. Pure."""
     if body.md5 and seen.md5 == body.md5:
         return None  # the checksum outweighs a size: a 32-bit field cannot tell one above 2 GB
     if body.size is not None and seen.size != body.size:
@@ -248,7 +279,7 @@ def _mismatch(body: Body, seen: Seen) -> tuple[str, str] | None:
 
 def _proven(body: Body, seen: Seen) -> bool:
     """True when size or checksum of what came are known and right."""
-    return _mismatch(body, seen) is None and (bool(body.md5) or body.size is not None)
+    return mismatch(body, seen) is None and (bool(body.md5) or body.size is not None)
 
 
 def _kind(refusal: OrgRefused, body: Body) -> str:

@@ -6,15 +6,15 @@ import contextlib
 import csv
 import gzip
 import os
-import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from sfexit.archive import layout
-from sfexit.archive.bodies import StoredBody, look
+from sfexit.archive import bodies, layout
+from sfexit.archive.bodies import StoredBody
 from sfexit.errors import ArchiveProblem
+from sfexit.export.files.fetching import Outcome, mismatch
 from sfexit.export.files.listing import Body
 from sfexit.export.means import Means
 
@@ -68,17 +68,18 @@ class Held:
             row = self._db.execute("SELECT * FROM held WHERE key = ?", (key,)).fetchone()
         return dict(zip(("key", *_COLUMNS), row, strict=True)) if row else None
 
-    def link(self, means: Means, body: Body) -> StoredBody | None:
+    def link(self, means: Means, body: Body) -> Outcome | None:
         """Give the body of the earlier bag a name in this one; None when there is none that fits.
 
-        The bytes are looked at first: a damaged file of an old bag is not carried on. Durable only
-        after `bodies.make_durable`. Copied where the file system has no links.
+        The bytes are looked at first: a damaged file of an old bag is not carried on. What is not
+        what its row says is said of this bag as well. Durable only after `bodies.make_durable`.
+        Copied where the file system has no links. Raises DiskTrouble, Transient.
         """
         told = self.find(body.key)
         if told is None or not unchanged(body, told):
             return None
         source = layout.within(self._bag, f"{layout.DATA}/{told['path']}")
-        found = look(source)
+        found = bodies.look(source)
         if found is None or (str(found.size), found.sha256) != (told["bytes"], told["sha256"]):
             return None
         ending = told["path"].rpartition(".")[2]
@@ -89,20 +90,10 @@ class Held:
         try:
             os.link(source, final)
         except OSError:
-            part = final.with_name(final.name + layout.PART_SUFFIX)
-            means.disk.remove(part)
-            handle = means.disk.create(part)
-            try:
-                with source.open("rb") as old:
-                    shutil.copyfileobj(old, handle, 1 << 20)
-                means.disk.sync(handle)
-            finally:
-                handle.close()
-            if look(part) != found:
-                means.disk.remove(part)
+            if not bodies.copy(means.disk, source, final, found):
                 return None
-            means.disk.rename(part, final)
-        return stored
+        kind, reason = mismatch(body, found) or ("", "")
+        return Outcome(body, stored, kind, reason, found.size, found.md5)
 
     def close(self) -> None:
         """Let go and remove the database."""

@@ -245,7 +245,8 @@ def _first(told: dict[str, str], names: Sequence[str]) -> str:
 def _number(text: str) -> int | None:
     """A size; a double is written `1234.0` or `1.39E8`."""
     try:
-        return int(text)
+        size = int(text)
+        return size if size >= 0 else None
     except ValueError:
         pass
     try:

@@ -21,7 +21,7 @@ from sfexit.archive.stored_rows import PageDamaged, column_values, mentions
 from sfexit.catalog import Description
 from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
 from sfexit.export.files import index, telling, unlisted
-from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
+from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome, of_disk
 from sfexit.export.files.held import Held
 from sfexit.export.files.listing import Body, Recipe, recipe
 from sfexit.export.files.settling import Settler
@@ -146,9 +146,9 @@ class Files(Stage):
             ThreadPoolExecutor(_FETCHING, thread_name_prefix="file") as pool,
         ):
             wanted: SimpleQueue[Body | None] = SimpleQueue()
-            for _ in range(_FETCHING):
-                pool.submit(self._work, wanted, settler)
             try:
+                for _ in range(_FETCHING):
+                    pool.submit(self._work, wanted, settler)
                 for body in self._missing():
                     settler.room()
                     wanted.put(body)
@@ -207,11 +207,11 @@ class Files(Stage):
     def _fetched(self, body: Body) -> Outcome:
         linked = self._held.link(self.means, body) if self._held is not None else None
         if linked is not None:
-            return Outcome(body, linked, bytes=linked.bytes)
+            return linked
         try:
             return self._fetcher.fetch(body)
         except Transient as fault:
-            if isinstance(fault.__cause__, OSError):
+            if of_disk(fault):
                 raise
             self._insist_on_org(fault)
             return Outcome(body, None, FAULT, fault.message)
