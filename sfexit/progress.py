@@ -26,8 +26,9 @@ class Progress(Protocol):
     def published(self, name: str, rows: int, csv_bytes: int, wire_bytes: int) -> None:
         """A page became durable: its rows, its size as CSV and as stored."""
 
-    def files_planned(self, count: int) -> None:
-        """About so many files are to be fetched; those that are here already are among them."""
+    def files_planned(self, count: int, cost: str = "") -> None:
+        """About so many files are to be fetched; those that are here already are among them.
+        `cost`: what the others cost, in a sentence."""
 
     def file_stored(self, size: int) -> None:
         """A file of `size` bytes became durable."""
@@ -52,7 +53,7 @@ class Silent:
 
     def published(self, name: str, rows: int, csv_bytes: int, wire_bytes: int) -> None: ...
 
-    def files_planned(self, count: int) -> None: ...
+    def files_planned(self, count: int, cost: str = "") -> None: ...
 
     def file_stored(self, size: int) -> None: ...
 

@@ -138,9 +138,11 @@ class Watching:
             if not state.samples or now - state.samples[-1][0] >= 0.5:
                 state.samples.append((now, state.rows))
 
-    def files_planned(self, count: int) -> None:
+    def files_planned(self, count: int, cost: str = "") -> None:
         with self._lock:
             self.state.files_hint = count
+        if cost:
+            self.say(cost)
 
     def file_stored(self, size: int) -> None:
         with self._lock:

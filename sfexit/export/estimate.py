@@ -15,6 +15,7 @@ from sfexit.catalog import Description, Field, ObjectEntry
 from sfexit.export import other_calls, plan
 from sfexit.export.other_calls import Configured
 from sfexit.export.plan import Selection
+from sfexit.export.quota import DAY, QuotaRow, quota_row
 from sfexit.preflight.questions import Question, Questions, Reply, query
 from sfexit.salesforce import photos
 from sfexit.salesforce.describe import API_NAME, bulk_refuses, selectable
@@ -40,7 +41,6 @@ _CALLS_A_SMALL_OBJECT = 1 / 25 + 1 / 5
 _CALLS_A_JOB = 12  # create, polls, list of pages, delete
 DISK_MARGIN = 1.2
 _AUDIT_BYTES_A_ROW = 24  # the Ids that are compared when everything is read back
-DAY = 86_400
 _SAMPLED = 10
 _SAMPLE_ROWS = 50
 _COUNTED_UP_TO = 2_000_000  # rows; larger counts may run into the two minutes of a query
@@ -79,19 +79,6 @@ class Quota:
     name: str
     most: int | None
     left: int | None
-
-
-@dataclass(frozen=True)
-class QuotaRow:
-    """The org's daily calls and what they mean for files (one call each)."""
-
-    calls_a_day: int
-    share: float
-    calls_for_us: int
-    files_a_second: float
-    own_files: int | None
-    days_for_own_files: float | None
-    days_for_a_million: float
 
 
 @dataclass(frozen=True)
@@ -373,7 +360,7 @@ def estimate(
         line_is_assumed=line_mbit is None,
         bounds=bounds,
         quota_row=quota_row(
-            quotas["DailyApiRequests"],
+            quotas["DailyApiRequests"].most,
             share,
             calls_files if all(one.count is not None for one in measured.files) else None,
         ),
@@ -527,20 +514,3 @@ def _bounds(
         if allowed:
             found[title] = needed / allowed if needed > allowed else 0.0
     return found
-
-
-def quota_row(daily: Quota, share: float, own_files: int | None) -> QuotaRow | None:
-    """What the org's daily calls mean for files, which cost one call each; None: unknown."""
-    if not daily.most:
-        return None
-    ours = int(daily.most * share)
-    speed = ours / DAY
-    return QuotaRow(
-        calls_a_day=daily.most,
-        share=share,
-        calls_for_us=ours,
-        files_a_second=speed,
-        own_files=own_files,
-        days_for_own_files=own_files / ours if own_files is not None and ours else None,
-        days_for_a_million=1_000_000 / ours if ours else math.inf,
-    )

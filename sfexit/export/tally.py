@@ -40,8 +40,8 @@ class Tally:
             self.wire_bytes += wire_bytes
         self.inner.published(name, rows, csv_bytes, wire_bytes)
 
-    def files_planned(self, count: int) -> None:
-        self.inner.files_planned(count)
+    def files_planned(self, count: int, cost: str = "") -> None:
+        self.inner.files_planned(count, cost)
 
     def file_stored(self, size: int) -> None:
         self.inner.file_stored(size)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
+from sfexit.export import quota
 from sfexit.export.assess import START_MARGIN, Assessment
 from sfexit.export.estimate import ABOUT, COUNTED
 from sfexit.preflight.elsewhere import SEEN
@@ -37,11 +38,11 @@ def next_steps(told: Assessment) -> list[str]:
     cost, sight = told.estimate, told.sight
     if told.in_time is False:
         steps.append(
-            f"The export needs about {_days(cost.days)} and the contract ends in "
+            f"The export needs about {quota.spelled(cost.days)} and the contract ends in "
             f"{told.days_left:,} days: start today, and ask Salesforce for more API calls or use a "
             "faster line."
             if cost.bottleneck == "API calls"
-            else f"The export needs about {_days(cost.days)} and the contract ends in "
+            else f"The export needs about {quota.spelled(cost.days)} and the contract ends in "
             f"{told.days_left:,} days: start today, and lift the limit that decides "
             f"({cost.bottleneck})."
         )
@@ -244,23 +245,16 @@ def figures(told: Assessment) -> Iterator[tuple[str, str]]:
     assumed = ", assumed" if cost.line_is_assumed else ""
     limits = ", ".join(
         f"{name}{f' ({cost.line_mbit:g} Mbit/s{assumed})' if name == 'line speed' else ''}: "
-        f"{_days(days) if days else 'within a day'}"
+        f"{quota.spelled(days) if days else 'within a day'}"
         for name, days in cost.bounds.items()
     )
-    yield "Time", f"{about_rows} {_days(cost.days)}, decided by {cost.bottleneck} ({limits})"
+    yield (
+        "Time",
+        f"{about_rows} {quota.spelled(cost.days)}, decided by {cost.bottleneck} ({limits})",
+    )
     row = cost.quota_row
     if row is not None:
-        own = (
-            f"; your {row.own_files:,} files: {_days(row.days_for_own_files)}"
-            if row.own_files is not None and row.days_for_own_files is not None
-            else "; the number of your files is unknown"
-        )
-        yield (
-            "Quota",
-            f"{row.calls_a_day:,} calls a day, {row.calls_for_us:,} at {row.share:.0%}: "
-            f"{row.files_a_second:.2g} files a second{own}; 1 million files: "
-            f"{_days(row.days_for_a_million)}",
-        )
+        yield "Quota", quota.line(row)
     if told.contract_end is not None and told.days_left is not None:
         verdict = {True: "in time", False: "NOT in time", None: "UNKNOWN whether in time"}[
             told.in_time
@@ -290,7 +284,7 @@ def page(told: Assessment) -> str:
     cost = told.estimate
     row = cost.quota_row
     own = (
-        _days(row.days_for_own_files)
+        quota.spelled(row.days_for_own_files)
         if row is not None and row.days_for_own_files is not None
         else "unknown"
     )
@@ -332,7 +326,7 @@ def page(told: Assessment) -> str:
                 [(row.calls_a_day, row.calls_for_us, f"{row.files_a_second:.2g}",
                   row.own_files if row.own_files is not None else "unknown",
                   own,
-                  _days(row.days_for_a_million))],
+                  quota.spelled(row.days_for_a_million))],
             ),
         ]  # fmt: skip
     parts += [
@@ -369,12 +363,3 @@ def _spot(group: Group, width: int) -> Iterator[str]:
 
 def _wrapped(text: str, width: int, indent: int) -> list[str]:
     return textwrap.wrap(text, width, subsequent_indent=" " * indent, break_long_words=False)
-
-
-def _days(days: float) -> str:
-    if days * 24 < 1:
-        minutes = max(math.ceil(days * 1440), 1)
-        return f"{minutes:,} minute{'s' * (minutes != 1)}"
-    if days < 2:
-        return f"{days * 24:,.1f} hours"
-    return f"{days:,.1f} days"

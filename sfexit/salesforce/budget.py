@@ -27,7 +27,7 @@ class CallBudget:
         """`share`: of the calls left at the start, above 0 and at most 1. Raises UsageProblem."""
         if not 0 < share <= 1:
             raise UsageProblem("--api-budget must be above 0 and at most 100 percent.")
-        self._share = share
+        self.share = share
         self._server_time = server_time
         self._lock = threading.Lock()
         self._used = 0
@@ -46,6 +46,11 @@ class CallBudget:
         return self._budget
 
     @property
+    def left(self) -> int | None:
+        """Calls that this run may still make; None while unknown."""
+        return None if self._budget is None else max(self._budget - self._used, 0)
+
+    @property
     def org_usage(self) -> tuple[int, int] | None:
         """Calls of the whole org in the last 24 hours, and their limit, as last heard."""
         if self._org_used is None or self._org_limit is None:
@@ -58,7 +63,7 @@ class CallBudget:
             if self._budget is not None and self._used + calls > self._budget:
                 raise QuotaSpent(
                     f"This run has used {self._used:,} of the {self._budget:,} API calls it may "
-                    f"spend ({self._share:.0%} of those left when it started); run the same "
+                    f"spend ({self.share:.0%} of those left when it started); run the same "
                     f"command again later{self._reset()}, or raise --api-budget. "
                     "Progress is kept."
                 )
@@ -80,7 +85,7 @@ class CallBudget:
             if self._budget is None:
                 # Our own calls so far are in the org's figure and in ours.
                 left_at_start = max(limit - used + self._used, 0)
-                self._budget = int(left_at_start * self._share)
+                self._budget = int(left_at_start * self.share)
 
     def _reset(self) -> str:
         # Salesforce counts the last 24 hours, so calls come back as they grow old

@@ -79,6 +79,11 @@ class Notes(Silent):
 
     def __init__(self) -> None:
         self.notes: list[str] = []
+        self.costs: list[str] = []  # what files were said to cost
+
+    def files_planned(self, count: int, cost: str = "") -> None:
+        if cost:
+            self.costs.append(cost)
 
     def note(self, text: str) -> None:
         self.notes.append(text)

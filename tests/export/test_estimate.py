@@ -13,10 +13,8 @@ from sfexit.export.estimate import (
     Estimate,
     FileCost,
     Measured,
-    Quota,
     estimate,
     measure,
-    quota_row,
     width_by_type,
 )
 from sfexit.export.plan import Selection
@@ -36,7 +34,7 @@ FIELDS = (Field("Id", "", "id"), Field("Name", "", "string", length=80))
 
 
 def entry(name: str, **more: Any) -> ObjectEntry:
-    return ObjectEntry(name, name, **{"queryable": True, "retrieveable": True, **more})
+    return ObjectEntry(name, name, **{"queryable": True, **more})
 
 
 def made(*entries: ObjectEntry, **more: Any) -> Estimate:
@@ -133,20 +131,6 @@ def test_slow_line_is_assumed_and_told() -> None:
     assert (found.line_mbit, found.line_is_assumed) == (20.0, True)
 
 
-@pytest.mark.parametrize(
-    ("daily", "per_second", "days"),
-    [(150_000, 0.87, 13.3), (300_000, 1.7, 6.7), (1_100_000, 6.4, 1.8), (5_100_000, 29.5, 0.39)],
-)
-def test_table_of_daily_calls(daily: int, per_second: float, days: float) -> None:
-    """The published examples: Enterprise with 50, 200, 1,000 users, Unlimited with 1,000."""
-    row = quota_row(Quota("DailyApiRequests", daily, daily), 0.5, 500_000)
-    assert row is not None
-    assert row.calls_for_us == daily // 2
-    assert row.files_a_second == pytest.approx(per_second, rel=0.03)
-    assert row.days_for_a_million == pytest.approx(days, rel=0.02)
-    assert row.days_for_own_files == pytest.approx(row.days_for_a_million / 2)
-
-
 def test_no_row_counts() -> None:
     limits = {**LIMITS, "DataStorageMB": {"Max": 1_000, "Remaining": 900}}
     found = made(entry("A__c"), hints=None, limits=limits)
@@ -157,7 +141,6 @@ def test_no_row_counts() -> None:
 
 
 def test_no_limits_no_table() -> None:
-    assert quota_row(Quota("DailyApiRequests", None, None), 0.5, 1) is None
     found = made(limits={})
     assert "API calls" not in found.bounds
 

@@ -6,6 +6,7 @@ import csv
 import errno
 import gzip
 import hashlib
+import re
 import subprocess
 import sys
 import threading
@@ -289,10 +290,15 @@ def test_37_a_web_page_is_no_file(rig: Rig) -> None:
 
 def test_quota_spent_in_mid_run_pauses_and_goes_on(rig: Rig) -> None:
     rig.fail("quota", "blob", nth=25)
-    with pytest.raises(Paused, match="files are here"):
+    with pytest.raises(
+        Paused, match=r"files are here .*; at this share .* the others take \d+ minute"
+    ):
         rig.run()
     before = body_calls(rig)
     assert before
+    [told] = rig.notes.costs
+    assert re.search(r"About [\d,]+ files are to be fetched .*, by one API call each, of", told)
+    assert "1,000,000 calls a day" in told and "1 million files" in told
     rig.org.restore_quota()
     result = rig.run()
     check_files(rig, result)

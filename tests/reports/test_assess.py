@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from html.parser import HTMLParser
@@ -217,12 +216,6 @@ def test_lines_are_safe_and_not_too_long() -> None:
     text = lines(made(evil, name=EVIL, username=EVIL))
     assert "\x1b" not in text
     assert max(len(line) for line in text.splitlines()) <= 110
-
-
-def test_days() -> None:
-    told = [report._days(days) for days in (0.00001, 0.02, 0.5, 1.99, 13.33)]
-    assert told == ["1 minute", "29 minutes", "12.0 hours", "47.8 hours", "13.3 days"]
-    assert not [one for one in told if re.search(r"\d{4}", one)]
 
 
 def test_since_when_the_org_is_unchanged() -> None:

@@ -20,6 +20,7 @@ from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.stored_rows import PageDamaged, column_values, mentions
 from sfexit.catalog import Description
 from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
+from sfexit.export import quota
 from sfexit.export.files import index, telling, unlisted
 from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome, of_disk
 from sfexit.export.files.held import Held
@@ -28,6 +29,7 @@ from sfexit.export.files.settling import Settler
 from sfexit.export.files.telling import Counts
 from sfexit.export.means import Means
 from sfexit.export.object_line import silent
+from sfexit.export.quota import QuotaRow, quota_row, spelled
 from sfexit.export.stage import Stage
 from sfexit.salesforce import org as orgs
 
@@ -110,7 +112,7 @@ class Files(Stage):
     def take(self) -> None:
         self._unreadable = False
         self.means.tally.phase("Fetching files")
-        self.means.tally.files_planned(self._about_how_many())
+        self.means.tally.files_planned(*self._planned())
         before = bool(self.means.journal.rows("SELECT 1 FROM body LIMIT 1"))
         try:
             self._fetch_all()
@@ -135,9 +137,45 @@ class Files(Stage):
                 total += sum(page["rows"] for page in pages) * len(one.blobs)
         return total
 
+    def _planned(self) -> tuple[int, str]:
+        """About how many files there are, and what those cost that are not here."""
+        total, here = self._about_how_many(), self._here()
+        if total <= here or not self.means.selection.files:
+            return total, ""
+        budget = self.means.client.budget
+        left = "" if budget.left is None else f", of which this run may make {budget.left:,} more"
+        row = self._cost(total - here)
+        return total, (
+            f"About {total - here:,} files are to be fetched{self._on_top()}, by one API call "
+            f"each{left}{': ' + quota.line(row) if row is not None else ''}"
+        )
+
+    def _on_top(self) -> str:
+        """Pictures are known only when the rows are read."""
+        some = any(one.rich or one.photo for one in self._recipes())
+        return " (images in rich text and photos come on top)" if some else ""
+
+    def _cost(self, files: int) -> QuotaRow | None:
+        budget = self.means.client.budget
+        calls_a_day = budget.org_usage[1] if budget.org_usage is not None else None
+        return quota_row(calls_a_day, budget.share, files)
+
+    def _here(self) -> int:
+        """Files that are in the bag, or that are named as an exception."""
+        [row] = self.means.journal.rows(
+            "SELECT (SELECT count(*) FROM body) + "
+            "(SELECT count(*) FROM body_exception WHERE NOT kept) AS n"
+        )
+        return int(row["n"])
+
     def _so_far(self) -> str:
-        [row] = self.means.journal.rows("SELECT count(*) AS n FROM body")
-        return f"{row['n']:,} of about {max(self._about_how_many(), row['n']):,} files are here."
+        here = self._here()
+        total = max(self._about_how_many(), here)
+        row = self._cost(total - here)
+        more = ""
+        if total > here and row is not None and row.days_for_own_files is not None:
+            more = f"; at this share of the calls the others take {spelled(row.days_for_own_files)}"
+        return f"{here:,} of about {total:,} files are here{self._on_top()}{more}."
 
     def _fetch_all(self) -> None:
         # More threads than may ask at once: while some ask, others write and flush what came.
