@@ -34,7 +34,8 @@ class Player:
         # Without the folder in hand on its path (-P): whose files those are, nobody knows.
         words = [sys.executable, "-P", "-m", __name__]
         environment = {name: value for name, value in os.environ.items() if name[:7] != _PREFIX}
-        environment["PYTHONPATH"] = str(Path(sfexit.__file__).parents[1])
+        paths = (str(Path(sfexit.__file__).parents[1]), os.environ.get("PYTHONPATH", ""))
+        environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
         environment["COLUMNS"] = str(shutil.get_terminal_size().columns)
         self._process = subprocess.Popen(  # noqa: S603 - ourselves
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment
