@@ -8,7 +8,7 @@ in describe and in the file.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,8 @@ KINDS = (
     Kind("EmailTemplate", "email", "email", in_folder=True, meta_file=True),
     Kind("EscalationRules", "escalationRules", "escalationRules"),
     Kind("Flow", "flows", "flow"),
+    Kind("GlobalValueSet", "globalValueSets", "globalValueSet"),
+    Kind("GlobalValueSetTranslation", "globalValueSetTranslations", "globalValueSetTranslation"),
     Kind("InstalledPackage", "installedPackages", "installedPackage"),
     Kind("Layout", "layouts", "layout"),
     Kind("LightningComponentBundle", "lwc"),
@@ -68,6 +70,11 @@ KINDS = (
     Kind("Report", "reports", "report", in_folder=True),
     Kind("Settings", "settings", "settings"),
     Kind("StandardValueSet", "standardValueSets", "standardValueSet"),
+    Kind(
+        "StandardValueSetTranslation",
+        "standardValueSetTranslations",
+        "standardValueSetTranslation",
+    ),
     Kind("StaticResource", "staticresources", "resource", meta_file=True),
     Kind("Workflow", "workflows", "workflow"),
 )
@@ -185,7 +192,7 @@ class Components:
                 ("lwc/invoiceList/invoiceList.js-meta.xml", document("LightningBundle", "")),
             ),
         )
-        yield from self._value_sets(kinds["StandardValueSet"])
+        yield from self._value_sets(kinds)
         for folder_type, kind in FOLDER_TYPES.items():
             yield from _foldered(kinds[kind], folder_type)
 
@@ -219,17 +226,21 @@ class Components:
         body = _tag("fullName", f.name) + _tag("label", label_of(f.name))
         if f.formula is not None:
             body += _tag("formula", f.formula)
-        if f.values:
-            values = "".join(
-                "<value>"
-                + _tag("fullName", value)
-                + _tag("default", "false")
-                + (_tag("isActive", "false") if value == LEFT_OVER else "")
-                + _tag("label", value)
-                + "</value>"
-                for value in (*f.values, LEFT_OVER)
-            )
-            inner = f"<valueSetDefinition>{_tag('sorted', 'false')}{values}</valueSetDefinition>"
+        if f.rollup:
+            operation, summed, by, *where = f.rollup
+            body += _tag("summarizedField", summed) if operation != "count" else ""
+            for one in where:
+                words = zip(("field", "operation", "value"), one.split("~"), strict=True)
+                items = "".join(_tag(*word) for word in words)
+                body += f"<summaryFilterItems>{items}</summaryFilterItems>"
+            body += _tag("summaryForeignKey", by) + _tag("summaryOperation", operation)
+            return f"<fields>{body}{_tag('type', 'Summary')}</fields>\n"
+        if f.value_set:
+            inner = _tag("restricted", "true") + _tag("valueSetName", f.value_set)
+            body += f"<valueSet>{inner}</valueSet>"
+        elif f.values:
+            inner = _tag("sorted", "false") + _values("value", f.values)
+            inner = f"<valueSetDefinition>{inner}</valueSetDefinition>"
             body += f"<valueSet>{_tag('restricted', 'true')}{inner}</valueSet>"
         return f"<fields>{body}{_tag('type', f.type)}</fields>\n"
 
@@ -244,14 +255,14 @@ class Components:
                 + _tag("masterLabel", value)
                 + _tag("translation", translated(value, language))
                 + "</picklistValues>"
-                for value in f.values
+                for value in (() if f.value_set else f.values)
             )
             label = _tag("label", translated(label_of(f.name), language))
             out += f"<fields>{label}{_tag('name', f.name)}{values}</fields>\n"
         return out
 
-    def _value_sets(self, kind: Kind) -> Iterator[Component]:
-        """Not listed: their names are known from the guide ("StandardValueSet Names")."""
+    def _value_sets(self, kinds: dict[str, Kind]) -> Iterator[Component]:
+        """Standard ones are not listed: the guide has their names ("StandardValueSet Names")."""
         for name, (entity, column) in {
             "Industry": ("Account", "Industry"),
             "LeadSource": ("Lead", "LeadSource"),
@@ -261,16 +272,38 @@ class Components:
             f = o.field(column) if o is not None else None
             if f is None:
                 continue
-            body = "".join(
-                "<standardValue>"
-                + _tag("fullName", value)
-                + _tag("default", "false")
-                + (_tag("isActive", "false") if value == LEFT_OVER else "")
-                + _tag("label", value)
-                + "</standardValue>"
-                for value in (*f.values, LEFT_OVER)
-            )
-            yield component(kind, name, document("StandardValueSet", body), listed=False)
+            body = _values("standardValue", f.values)
+            content = document("StandardValueSet", body)
+            yield component(kinds["StandardValueSet"], name, content, listed=False)
+            yield from _set_translations(kinds["StandardValueSetTranslation"], name, f.values)
+        named = {f.value_set: f for o in self.org.schema.values() for f in o.fields if f.value_set}
+        for name, f in named.items():
+            body = _values("customValue", f.values) + _tag("masterLabel", label_of(name))
+            yield component(kinds["GlobalValueSet"], name, document("GlobalValueSet", body))
+            yield from _set_translations(kinds["GlobalValueSetTranslation"], name, f.values)
+
+
+def _values(tag: str, values: Iterable[str]) -> str:
+    """The values of a picklist, and one that was taken out of use."""
+    return "".join(
+        f"<{tag}>"
+        + _tag("fullName", value)
+        + _tag("default", "false")
+        + (_tag("isActive", "false") if value == LEFT_OVER else "")
+        + _tag("label", value)
+        + f"</{tag}>"
+        for value in (*values, LEFT_OVER)
+    )
+
+
+def _set_translations(kind: Kind, name: str, values: Iterable[str]) -> Iterator[Component]:
+    for language in LANGUAGES:
+        body = "".join(
+            f"<valueTranslation>{_tag('masterLabel', value)}"
+            f"{_tag('translation', translated(value, language))}</valueTranslation>"
+            for value in values
+        )
+        yield component(kind, f"{name}-{language}", document(kind.name, body))
 
 
 def _foldered(kind: Kind, folder_type: str) -> Iterator[Component]:

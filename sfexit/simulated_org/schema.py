@@ -68,6 +68,10 @@ class Field:
     compound: str | None = None
     extra: str | None = None
     formula: str | None = None
+    #: Operation, summed field, master-detail field of the child, and a filter: a roll-up summary.
+    rollup: tuple[str, ...] = ()
+    #: The global value set that a picklist takes its values from.
+    value_set: str = ""
     gen: str = ""
     system: bool = False
     name_field: bool = False
@@ -83,7 +87,8 @@ class Field:
     @property
     def writable(self) -> bool:
         """Can be given a value by the API."""
-        made = self.system or self.formula or self.type in COMPOUND or self.auto_number
+        calculated = self.formula or self.rollup
+        made = self.system or calculated or self.type in COMPOUND or self.auto_number
         return not made and self.name != "Id"
 
     @property
@@ -145,7 +150,7 @@ class Field:
             "aiPredictionField": False,
             "autoNumber": self.auto_number,
             "byteLength": length * 3 if text else length,
-            "calculated": self.formula is not None,
+            "calculated": self.formula is not None or bool(self.rollup),
             "calculatedFormula": self.formula,
             "cascadeDelete": False,
             "caseSensitive": False,
@@ -439,6 +444,8 @@ def _expand(name: str, kind: str, given: list[str], options: dict[str, str]) -> 
         "auto_number": "auto" in options,
         "compound": options.get("compound"),
         "formula": options["formula"].replace("~", " ") if "formula" in options else None,
+        "rollup": tuple(options["rollup"].split(":")) if "rollup" in options else (),
+        "value_set": options.get("set", ""),
     }
     if "soap" in options:
         common["soap"] = options["soap"]

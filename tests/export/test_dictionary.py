@@ -6,6 +6,7 @@ import csv
 import gzip
 import html.parser
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from rig import Rig, small_objects
 from sfexit.archive import layout
 from sfexit.export.dictionary import entries, filling, page
 from sfexit.export.dictionary.filling import Filled
+from sfexit.export.dictionary.meaning import Meaning
+from sfexit.export.dictionary.meaning import read as read_meanings
 from sfexit.export.result import ExportResult
 from sfexit.simulated_org import Strange
 from sfexit.simulated_org.components import LEFT_OVER
@@ -51,10 +54,14 @@ def sized(make_rig: Any) -> Rig:
         "Deal__c",
         "a09",
         "Name string(80) name\nStage__c picklist(generic)\nAmount__c currency(18,2)\n"
-        "Twice__c double(18,2) formula=Amount__c~*~2\nItem__c ref(Item__c)",
+        "Twice__c double(18,2) formula=Amount__c~*~2\nItem__c ref(Item__c)\n"
+        "Heat__c picklist(generic) set=Heat\n"
+        "Sum__c double(18,2) "
+        "rollup=sum:Part__c.Price__c:Part__c.Deal__c:Part__c.State__c~equals~Won",
         fixed=37,
     )
-    return make_rig(objects=[*small_objects(), more])
+    account = make("Account", "001", "Industry picklist(industry)", fixed=5)
+    return make_rig(objects=[*small_objects(), more, account])
 
 
 def test_every_field_is_in_words_and_counted(sized: Rig):
@@ -74,6 +81,13 @@ def test_every_field_is_in_words_and_counted(sized: Rig):
     # taken out of use, so only the metadata tell of it
     assert f"{LEFT_OVER} (inactive)" in lines["Deal__c", "Stage__c"]["values"]
     assert "de: " in lines["Deal__c", "Stage__c"]["translations"]
+    # of a set that is shared by several fields, and of a standard one
+    for place in (("Deal__c", "Heat__c"), ("Account", "Industry")):
+        assert f"{LEFT_OVER} (inactive)" in lines[place]["values"], place
+        some = lines[place]["values"].split("; ")[0]
+        assert f"{some} = " in lines[place]["translations"].partition("fr: ")[2], place
+    rollup = "roll-up summary: sum of Part__c.Price__c by Part__c.Deal__c, where Part__c.State__c"
+    assert lines["Deal__c", "Sum__c"]["formula"] == f"{rollup} equals Won"
     document = (result.bag.path / layout.DICTIONARY_PAGE).read_text("utf-8")
     parsed = Parsed(document)
     assert "script" not in parsed.tags and parsed.links == []
@@ -148,6 +162,78 @@ def test_hostile_text_stays_text():
     assert parsed.links == []
     assert parsed.text.count("<script>alert(1)</script>") >= 10
     assert "Big" in parsed.text and "Master" not in parsed.text
+
+
+def test_record_types_are_told_by_the_id_that_rows_hold():
+    described = {
+        "name": "X__c",
+        "label": "X",
+        "fields": [{"name": "RecordTypeId", "type": "reference", "referenceTo": ["RecordType"]}],
+        "recordTypeInfos": [
+            {
+                "name": "Partner",
+                "developerName": "Partner_X",
+                "recordTypeId": "012AA",
+                "active": True,
+            },
+            {"name": "Old", "developerName": "Old_X", "recordTypeId": "012BB", "active": False},
+        ],
+    }
+    meaning = Meaning(values={"de": {"Partner_X": "Partnerin"}})
+    one = entries.entry(described, {("X__c", "RecordTypeId"): meaning}, None, None)
+    [cells] = [dict(zip(entries.COLUMNS, line, strict=True)) for line in entries.cells(one)]
+    assert cells["values"] == "012AA = Partner (Partner_X); 012BB = Old (Old_X) (inactive)"
+    assert cells["translations"] == "de: [Partner_X = Partnerin]"
+
+
+def test_a_picklist_says_what_its_values_depend_on():
+    one = entry_of(controllerName="Country__c")
+    [cells] = [dict(zip(entries.COLUMNS, line, strict=True)) for line in entries.cells(one)]
+    assert cells["controlled_by"] == "Country__c"
+    document = b"".join(page.pieces("T", {}, {}, [one], [])).decode()
+    assert "depends on Country__c" in Parsed(document).text
+
+
+META = 'xmlns="http://soap.sforce.com/2006/04/metadata"'
+
+
+def test_what_the_metadata_say_in_their_odder_forms(tmp_path: Path):
+    """Shared sets with and without their ending, packaged objects, nouns with cases."""
+    files = {
+        "unpackaged/objects/Deal__c.object": f"<CustomObject {META}><fields><fullName>Heat__c"
+        "</fullName><valueSet><restricted>true</restricted><valueSetName>Heat</valueSetName>"
+        "</valueSet></fields><fields><fullName>Count__c</fullName><summaryForeignKey>Part__c.Deal__c"
+        "</summaryForeignKey><summaryOperation>count</summaryOperation></fields></CustomObject>",
+        "unpackaged/globalValueSets/Heat__gvs.globalValueSet": f"<GlobalValueSet {META}>"
+        "<customValue><fullName>Tepid</fullName><isActive>false</isActive><label>Lukewarm</label>"
+        "</customValue><customValue><fullName>Hot</fullName></customValue></GlobalValueSet>",
+        "unpackaged/globalValueSetTranslations/Heat-pt_BR.globalValueSetTranslation":
+        f"<GlobalValueSetTranslation {META}><valueTranslation><masterLabel>Hot</masterLabel>"
+        "<translation>Quente</translation></valueTranslation><valueTranslation><masterLabel>Tepid"
+        "</masterLabel><translation><!-- Tepid --></translation></valueTranslation>"
+        "</GlobalValueSetTranslation>",
+        "unpackaged/objectTranslations/Deal-Acme__c-fr.objectTranslation":
+        f"<CustomObjectTranslation {META}><caseValues><plural>true</plural><value>Affaires</value>"
+        "</caseValues><caseValues><plural>false</plural><value>Affaire</value></caseValues>"
+        "<fields><name>AccountId</name><caseValues><plural>false</plural><value>Compte</value>"
+        "</caseValues></fields><nameFieldLabel>Nom</nameFieldLabel><recordTypes><label>Grosse"
+        "</label><name>Big</name></recordTypes></CustomObjectTranslation>",
+    }  # fmt: skip
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    found = read_meanings([path])
+    heat = found["Deal__c", "Heat__c"]
+    assert heat.inactive == {"Tepid": "Lukewarm"}
+    assert dict(heat.values) == {"pt_BR": {"Hot": "Quente"}}
+    assert found["Deal__c", "Count__c"].formula == "roll-up summary: count by Part__c.Deal__c"
+    assert found["Acme__Deal__c", ""].labels == {"fr": "Affaire"}
+    assert found["Acme__Deal__c", "AccountId"].labels == {"fr": "Compte"}
+    assert found["Acme__Deal__c", "Name"].labels == {"fr": "Nom"}
+    assert found["Acme__Deal__c", "RecordTypeId"].values["fr"] == {"Big": "Grosse"}
+    one = entries.entry({"name": "Acme__Deal__c", "label": "Deal"}, found, None, 1)
+    assert "fr: Affaire" in Parsed(b"".join(page.pieces("T", {}, {}, [one], [])).decode()).text
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])

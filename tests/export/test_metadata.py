@@ -21,6 +21,7 @@ from sfexit.export.metadata.listing import Listed
 from sfexit.export.plan import Selection
 from sfexit.export.result import ExportResult
 from sfexit.salesforce.metadata_api import Component, MetadataType
+from sfexit.salesforce.value_sets import standard_value_sets
 from sfexit.simulated_org import Doubts, SimulatedUser
 from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.components import KINDS
@@ -310,6 +311,16 @@ def test_plans_stay_below_the_limit_and_hold_everything_once():
     assert set(asked) | {m for p in plan for m in p.with_all} == wanted
     assert max(len(package.wanted) for package in plan) <= 5000
     assert packages.plan(everything) == plan
+
+
+def test_every_published_value_set_is_asked_for():
+    """No list has them ("StandardValueSet Names and Standard Picklist Fields")."""
+    kind = MetadataType("StandardValueSet", "standardValueSets", "standardValueSet")
+    asked = {name for one in packages.plan(Listed(types=(kind,))) for _, name in one.wanted}
+    assert {"AccountType", "LeadSource", "AssetRelationshipType", "WorkOrderPriority"} <= asked
+    assert len(asked) > 600
+    assert all(place.count(".") == 1 for some in standard_value_sets().values() for place in some)
+    assert "Account.AccountSource" in standard_value_sets()["LeadSource"]
 
 
 def test_profiles_meet_every_component_that_they_speak_of():

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from sfexit.export.dictionary.filling import Filled
-from sfexit.export.dictionary.meaning import Meaning, Meanings
+from sfexit.export.dictionary.meaning import OBJECT, RECORD_TYPE, Meaning, Meanings
 
 COLUMNS = (
     "object", "object_label", "field", "label", "type", "length", "precision", "scale", "help",
-    "formula", "values", "refers_to", "translations", "in_archive", "rows_seen", "filled",
+    "formula", "controlled_by", "values", "refers_to", "translations", "in_archive",
+    "rows_seen", "filled",
 )  # fmt: skip
 # A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -28,7 +29,8 @@ class FieldLine:
     precision: int
     scale: int
     help: str
-    formula: str
+    formula: str  # or a roll-up in words
+    controlled_by: str  # the field whose value says which values may be chosen here
     values: tuple[tuple[str, str, bool], ...]  # value, label, active
     refers_to: tuple[str, ...]
     translations: tuple[tuple[str, str], ...]  # language, words
@@ -38,12 +40,14 @@ class FieldLine:
 
 @dataclass(frozen=True)
 class ObjectEntry:
-    """An object in words. `record_types`: (label, API name, active)."""
+    """An object in words. `record_types`: (label, API name, active); `translations`: (language,
+    label)."""
 
     name: str
     label: str
     rows: int | None
     record_types: tuple[tuple[str, str, bool], ...]
+    translations: tuple[tuple[str, str], ...]
     fields: tuple[FieldLine, ...]
 
 
@@ -53,29 +57,47 @@ def entry(
     """An object's entry from its describe as the org sent it."""
     name = _text(describe, "name")
     fields = [one for one in _list(describe, "fields") if isinstance(one, dict)]
+    types = [one for one in _list(describe, "recordTypeInfos") if isinstance(one, dict)]
+    own = meanings.get((name, OBJECT)) or Meaning()
     return ObjectEntry(
         name=name,
         label=_text(describe, "label"),
         rows=rows,
         record_types=tuple(
             (_text(one, "name"), _text(one, "developerName"), one.get("active") is not False)
-            for one in _list(describe, "recordTypeInfos")
-            if isinstance(one, dict) and one.get("master") is not True
+            for one in types
+            if one.get("master") is not True
         ),
+        translations=tuple(sorted(own.labels.items())),
         fields=tuple(
-            _field(one, meanings.get((name, _text(one, "name"))) or Meaning(), filled)
+            _field(one, meanings.get((name, _text(one, "name"))) or Meaning(), filled, types)
             for one in fields
         ),
     )
 
 
-def _field(one: Mapping[str, Any], meaning: Meaning, filled: Filled | None) -> FieldLine:
+def _field(
+    one: Mapping[str, Any],
+    meaning: Meaning,
+    filled: Filled | None,
+    types: Iterable[Mapping[str, Any]],
+) -> FieldLine:
     name = _text(one, "name")
     values = [
         (_text(v, "value"), _text(v, "label"), v.get("active") is not False)
         for v in _list(one, "picklistValues")
         if isinstance(v, dict)
     ]
+    if name == RECORD_TYPE:
+        # What a row holds is the id of its record type (DescribeSObjectResult, RecordTypeInfo).
+        values += [
+            (
+                _text(t, "recordTypeId"),
+                f"{_text(t, 'name')} ({_text(t, 'developerName')})",
+                t.get("active") is not False,
+            )
+            for t in types
+        ]
     known = {value for value, _, _ in values}
     values += [(v, label, False) for v, label in meaning.inactive.items() if v not in known]
     there = filled is not None and name in filled.columns
@@ -88,6 +110,7 @@ def _field(one: Mapping[str, Any], meaning: Meaning, filled: Filled | None) -> F
         scale=_number(one, "scale"),
         help=_text(one, "inlineHelpText"),
         formula=_text(one, "calculatedFormula") or meaning.formula,
+        controlled_by=_text(one, "controllerName"),
         values=tuple(values),
         refers_to=tuple(str(name) for name in _list(one, "referenceTo")),
         translations=tuple(_translations(meaning)),
@@ -120,7 +143,7 @@ def cells(one: ObjectEntry) -> Iterator[Sequence[str]]:
             shown(value)
             for value in (
                 one.name, one.label, f.name, f.label, f.type, str(f.length or ""),
-                str(f.precision or ""), str(f.scale or ""), f.help, f.formula,
+                str(f.precision or ""), str(f.scale or ""), f.help, f.formula, f.controlled_by,
                 values_in_words(f.values), " ".join(f.refers_to),
                 "; ".join(f"{language}: {words}" for language, words in f.translations),
                 "true" if f.seen is not None else "false",

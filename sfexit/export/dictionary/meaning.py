@@ -1,7 +1,8 @@
-"""What only the metadata tell of fields: inactive values, translations, formulas.
+"""What only the metadata tell of fields: inactive values, translations, formulas, roll-ups.
 
 Read out of the ZIPs of the bag, file by file, never unpacked to the disk (Metadata API guide,
-"CustomObject", "CustomField", "StandardValueSet", "CustomObjectTranslation").
+"CustomObject", "CustomField", "GlobalValueSet", "StandardValueSet", "CustomObjectTranslation",
+"GlobalValueSetTranslation", "StandardValueSetTranslation").
 """
 
 from __future__ import annotations
@@ -17,30 +18,16 @@ from urllib.parse import unquote
 
 from sfexit.errors import DamagedAnswer
 from sfexit.salesforce.soap import Reader
+from sfexit.salesforce.value_sets import standard_value_sets
 
 _READ_BYTES = 1 << 16
 _MOST_BYTES = 64 << 20  # of one file; an object with 800 fields has about 1 MB
-_OBJECT = re.compile(r"(?:.*/)?objects/([^/]+)\.object")
-_TRANSLATION = re.compile(r"(?:.*/)?objectTranslations/([^/]+)-(\w+)\.objectTranslation")
-_VALUE_SET = re.compile(r"(?:.*/)?standardValueSets/([^/]+)\.standardValueSet")
-# "StandardValueSet Names and Standard Picklist Fields", those whose field has another name.
-_FIELDS_OF = {
-    "AccountType": ("Account.Type",), "AccountRating": ("Account.Rating", "Lead.Rating"),
-    "AccountOwnership": ("Account.Ownership",),
-    "Industry": ("Account.Industry", "Lead.Industry"),
-    "LeadSource": ("Lead.LeadSource", "Contact.LeadSource", "Opportunity.LeadSource"),
-    "LeadStatus": ("Lead.Status",), "CaseOrigin": ("Case.Origin",),
-    "CasePriority": ("Case.Priority",), "CaseReason": ("Case.Reason",),
-    "CaseStatus": ("Case.Status",), "CaseType": ("Case.Type",),
-    "CampaignStatus": ("Campaign.Status",), "CampaignType": ("Campaign.Type",),
-    "ContractStatus": ("Contract.Status",), "AssetStatus": ("Asset.Status",),
-    "OpportunityStage": ("Opportunity.StageName",), "OpportunityType": ("Opportunity.Type",),
-    "OrderStatus": ("Order.Status",), "OrderType": ("Order.Type",),
-    "Product2Family": ("Product2.Family",), "QuoteStatus": ("Quote.Status",),
-    "Salutation": ("Contact.Salutation", "Lead.Salutation"),
-    "SolutionStatus": ("Solution.Status",), "TaskPriority": ("Task.Priority",),
-    "TaskStatus": ("Task.Status",), "TaskType": ("Task.Type",), "EventType": ("Event.Type",),
-}  # fmt: skip
+# An object of a package with a namespace: "myCustomObject-Acme__c-de" (CustomObjectTranslation).
+_PACKAGED = re.compile(r"(\w+)-([A-Za-z0-9_]+?)(__[a-z]+)")
+OBJECT = ""  # in place of a field: the object itself
+RECORD_TYPE = "RecordTypeId"
+
+Values = dict[str, list[str]]  # the texts below an element, by name
 
 
 @dataclass
@@ -49,18 +36,43 @@ class Meaning:
     and the labels of its values."""
 
     inactive: dict[str, str] = field(default_factory=dict)
-    formula: str = ""
+    formula: str = ""  # or a roll-up in words
+    value_set: str = ""  # the global one that it takes its values from
     labels: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+
+    def take_values(self, other: Meaning) -> None:
+        """What is known of the values of `other`; what is known already stays."""
+        self.inactive = other.inactive | self.inactive
+        for language, told in other.values.items():
+            self.values[language] = told | self.values[language]
 
 
 Meanings = dict[tuple[str, str], Meaning]  # by object and field
 
 
+@dataclass
+class _Found:
+    fields: Meanings = field(default_factory=lambda: defaultdict(Meaning))
+    shared: dict[str, Meaning] = field(default_factory=lambda: defaultdict(Meaning))
+    standard: dict[str, Meaning] = field(default_factory=lambda: defaultdict(Meaning))
+
+    def together(self) -> Meanings:
+        """The fields, each with what is known of the set that its values are from."""
+        for name, told in self.standard.items():
+            for place in standard_value_sets().get(name, ()):
+                entity, _, column = place.partition(".")
+                self.fields[entity, column].take_values(told)
+        for meaning in self.fields.values():
+            if meaning.value_set:
+                meaning.take_values(self.shared[_bare(meaning.value_set)])
+        return dict(self.fields)
+
+
 def read(zips: Iterable[Path], go_on: Callable[[], None] = lambda: None) -> Meanings:
     """The meanings in these packages. A file that cannot be read is passed over: it tells of the
     data, but is not the data."""
-    found: Meanings = defaultdict(Meaning)
+    found = _Found()
     for path in zips:
         go_on()
         try:
@@ -71,7 +83,7 @@ def read(zips: Iterable[Path], go_on: Callable[[], None] = lambda: None) -> Mean
                         _feed(archive, entry, taker)
         except (OSError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error):
             continue
-    return dict(found)
+    return found.together()
 
 
 def _feed(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, taker: _Taker) -> None:
@@ -86,79 +98,172 @@ def _feed(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, taker: _Taker) -> No
 
 
 class _Taker:
-    """Takes the records of one file."""
+    """Takes the records of one file; `name` and `language` are from the file's name."""
 
     records: tuple[str, ...] = ()
 
-    def __init__(self, name: str, language: str, found: Meanings) -> None:
+    def __init__(self, found: _Found, name: str, language: str = "") -> None:
+        self.found = found
         self.name = name
         self.language = language
-        self.found = found
-        self.waiting: list[dict[str, list[str]]] = []  # records inside the one not over yet
+        self.waiting: list[tuple[str, Values]] = []  # records inside the one not over yet
 
-    def take(self, _path: str, values: dict[str, list[str]], /) -> None:
+    def take(self, path: str, values: Values, /) -> None:
         """A record is over."""
         raise NotImplementedError
 
 
 class _Objects(_Taker):
-    records = ("CustomObject/fields", "CustomObject/fields/valueSet/valueSetDefinition/value")
+    records = (
+        "CustomObject/fields",
+        "CustomObject/fields/summaryFilterItems",
+        "CustomObject/fields/valueSet",
+        "CustomObject/fields/valueSet/valueSetDefinition/value",
+    )
 
-    def take(self, path: str, values: dict[str, list[str]], /) -> None:
+    def take(self, path: str, values: Values, /) -> None:
         if path != self.records[0]:
-            self.waiting.append(values)
+            self.waiting.append((path, values))
             return
-        meaning = self.found[self.name, _first(values, "fullName")]
-        meaning.formula = _first(values, "formula")
-        _take_inactive(meaning, self.waiting)
+        meaning = self.found.fields[self.name, _first(values, "fullName")]
+        inside: dict[str, list[Values]] = defaultdict(list)
+        for where, one in self.waiting:
+            inside[where.rpartition("/")[2]].append(one)
         self.waiting = []
+        meaning.formula = _first(values, "formula") or _rollup(values, inside["summaryFilterItems"])
+        for one in inside["valueSet"]:
+            meaning.value_set = _first(one, "valueSetName")
+        _take_inactive(meaning, inside["value"])
 
 
-class _ValueSets(_Taker):
+class _SharedSets(_Taker):
+    records = ("GlobalValueSet/customValue",)
+
+    def take(self, _path: str, values: Values, /) -> None:
+        _take_inactive(self.found.shared[_bare(self.name)], [values])
+
+
+class _StandardSets(_Taker):
     records = ("StandardValueSet/standardValue",)
 
-    def take(self, _path: str, values: dict[str, list[str]], /) -> None:
-        for place in _FIELDS_OF.get(self.name, ()):
-            name, _, column = place.partition(".")
-            _take_inactive(self.found[name, column], [values])
+    def take(self, _path: str, values: Values, /) -> None:
+        _take_inactive(self.found.standard[self.name], [values])
+
+
+class _SharedSetTranslations(_Taker):
+    records = ("GlobalValueSetTranslation/valueTranslation",)
+
+    def take(self, _path: str, values: Values, /) -> None:
+        _take_translation(self.found.shared[_bare(self.name)], self.language, values)
+
+
+class _StandardSetTranslations(_Taker):
+    records = ("StandardValueSetTranslation/valueTranslation",)
+
+    def take(self, _path: str, values: Values, /) -> None:
+        _take_translation(self.found.standard[self.name], self.language, values)
 
 
 class _Translations(_Taker):
     records = (
+        "CustomObjectTranslation",
+        "CustomObjectTranslation/caseValues",
         "CustomObjectTranslation/fields",
+        "CustomObjectTranslation/fields/caseValues",
         "CustomObjectTranslation/fields/picklistValues",
+        "CustomObjectTranslation/recordTypes",
     )
 
-    def take(self, path: str, values: dict[str, list[str]], /) -> None:
-        if path != self.records[0]:
-            self.waiting.append(values)
-            return
-        meaning = self.found[self.name, _first(values, "name")]
-        label = _first(values, "label")
+    def take(self, path: str, values: Values, /) -> None:
+        whole, own_cases, fields, cases, _, record_types = self.records
+        packaged = _PACKAGED.fullmatch(self.name)
+        name = f"{packaged[2]}__{packaged[1]}{packaged[3]}" if packaged else self.name
+        if path == record_types:
+            told = self.found.fields[name, RECORD_TYPE].values[self.language]
+            told[_first(values, "name")] = _first(values, "label")
+        elif path == own_cases:
+            self._label(self.found.fields[name, OBJECT], _case(values))
+        elif path == whole:
+            self._label(self.found.fields[name, "Name"], _first(values, "nameFieldLabel"))
+        elif path == fields:
+            meaning = self.found.fields[name, _first(values, "name")]
+            self._label(meaning, _first(values, "label"))
+            for where, one in self.waiting:
+                if where == cases:
+                    self._label(meaning, _case(one))
+                else:
+                    _take_translation(meaning, self.language, one)
+            self.waiting = []
+        else:
+            self.waiting.append((path, values))
+
+    def _label(self, meaning: Meaning, label: str) -> None:
         if label:
-            meaning.labels[self.language] = label
-        for one in self.waiting:
-            if _first(one, "translation"):
-                told = meaning.values[self.language]
-                told[_first(one, "masterLabel")] = _first(one, "translation")
-        self.waiting = []
+            meaning.labels.setdefault(self.language, label)
 
 
-def _taker(name: str, found: Meanings) -> _Taker | None:
-    if match := _OBJECT.fullmatch(name):
-        return _Objects(match[1], "", found)
-    if match := _TRANSLATION.fullmatch(name):
-        return _Translations(match[1], match[2], found)
-    if match := _VALUE_SET.fullmatch(name):
-        return _ValueSets(match[1], "", found)
+_FILES = tuple(
+    (re.compile(rf"(?:.*/)?{pattern}"), taker)
+    for pattern, taker in (
+        (r"objects/([^/]+)\.object", _Objects),
+        (r"objectTranslations/([^/]+)-(\w+)\.objectTranslation", _Translations),
+        (r"standardValueSets/([^/]+)\.standardValueSet", _StandardSets),
+        (r"globalValueSets/([^/]+)\.globalValueSet", _SharedSets),
+        (
+            r"standardValueSetTranslations/([^/]+)-(\w+)\.standardValueSetTranslation",
+            _StandardSetTranslations,
+        ),
+        (
+            r"globalValueSetTranslations/([^/]+)-(\w+)\.globalValueSetTranslation",
+            _SharedSetTranslations,
+        ),
+    )
+)
+
+
+def _taker(name: str, found: _Found) -> _Taker | None:
+    for pattern, taker in _FILES:
+        if match := pattern.fullmatch(name):
+            return taker(found, *match.groups())
     return None
 
 
-def _take_inactive(meaning: Meaning, values: Iterable[dict[str, list[str]]]) -> None:
+def _bare(name: str) -> str:
+    """A global value set's name: newer ones carry the ending in one place and not in another."""
+    return name.removesuffix("__gvs")
+
+
+def _rollup(values: Values, filters: Iterable[Values]) -> str:
+    """A roll-up summary in words, "" for another field (CustomField, "summaryOperation")."""
+    operation = _first(values, "summaryOperation")
+    if not operation:
+        return ""
+    summed = _first(values, "summarizedField")
+    words = f"roll-up summary: {operation}" + (f" of {summed}" if summed else "")
+    words += f" by {_first(values, 'summaryForeignKey')}"
+    told = [
+        " ".join(_first(one, part) for part in ("field", "operation", "value", "valueField"))
+        for one in filters
+    ]
+    return words + (f", where {' and '.join(one.strip() for one in told)}" if told else "")
+
+
+def _take_inactive(meaning: Meaning, values: Iterable[Values]) -> None:
     for one in values:
         if _first(one, "isActive") == "false":
             meaning.inactive[_first(one, "fullName")] = _first(one, "label")
 
 
-def _first(values: dict[str, list[str]], name: str) -> str:
+def _take_translation(meaning: Meaning, language: str, values: Values) -> None:
+    if _first(values, "translation"):  # one that is not translated is a comment
+        told = meaning.values[language]
+        told[_first(values, "masterLabel")] = _first(values, "translation")
+
+
+def _case(values: Values) -> str:
+    """The label in this grammatical case; "" for the plural."""
+    return "" if _first(values, "plural") == "true" else _first(values, "value")
+
+
+def _first(values: Values, name: str) -> str:
     return (values.get(name) or [""])[0].strip()

@@ -89,6 +89,9 @@ def _object(one: ObjectEntry) -> str:
             for label, name, active in one.record_types
         )
         types = f"<p class='small'>Record types: {text(told)}</p>"
+    if one.translations:
+        told = "; ".join(f"{language}: {label}" for language, label in one.translations)
+        types += f"<p class='small'>{text(told)}</p>"
     body = "".join(_field(f) for f in one.fields)
     return (
         f'<details id="{text(one.name, 100)}"><summary><b>{text(one.label)}</b> '
@@ -124,9 +127,11 @@ def _meaning(f: FieldLine) -> str:
     if f.help:
         parts.append(text(f.help))
     if f.formula:
-        parts.append(f"Formula: <code>{text(f.formula)}</code>")
+        parts.append(f"Calculated: <code>{text(f.formula)}</code>")
     if f.refers_to:
         parts.append("Refers to " + ", ".join(text(name) for name in f.refers_to[:20]))
+    if f.controlled_by:
+        parts.append(f"Which values may be chosen depends on <code>{text(f.controlled_by)}</code>")
     if f.values:
         parts.append("Values: " + "; ".join(_value(*value) for value in f.values))
     for language, words in f.translations:

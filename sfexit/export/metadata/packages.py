@@ -13,6 +13,7 @@ from typing import Any
 
 from sfexit.export.metadata.listing import Listed
 from sfexit.salesforce.metadata_api import Component, MetadataType
+from sfexit.salesforce.value_sets import standard_value_sets
 
 Member = tuple[str, str]  # type, full name
 
@@ -31,24 +32,8 @@ _IN_PROFILES = (
     "ExternalDataSource", "Flow", "Layout",
 )  # fmt: skip
 PROFILE = "Profile"
-# listMetadata names no standard value set (Metadata API guide, "StandardValueSet Names and Standard
-# Picklist Fields"). Which of them an org has depends on its features: those it does not find are
-# not missing.
-STANDARD_VALUE_SETS = (
-    "AccountContactMultiRoles", "AccountContactRole", "AccountOwnership", "AccountRating",
-    "AccountType", "AssetStatus", "CampaignMemberStatus", "CampaignStatus", "CampaignType",
-    "CaseContactRole", "CaseOrigin", "CasePriority", "CaseReason", "CaseStatus", "CaseType",
-    "ContactRole", "ContractContactRole", "ContractStatus", "EntitlementType", "EventSubject",
-    "EventType", "FiscalYearPeriodName", "FiscalYearPeriodPrefix", "FiscalYearQuarterName",
-    "FiscalYearQuarterPrefix", "IdeaCategory1", "IdeaMultiCategory", "IdeaStatus",
-    "IdeaThemeStatus", "Industry", "LeadSource", "LeadStatus", "OpportunityCompetitor",
-    "OpportunityStage", "OpportunityType", "OrderStatus", "OrderType", "PartnerRole",
-    "Product2Family", "QuestionOrigin1", "QuickTextCategory", "QuickTextChannel", "QuoteStatus",
-    "RoleInTerritory2", "SalesTeamRole", "Salutation", "ServiceContractApprovalStatus",
-    "SocialPostClassification", "SocialPostEngagementLevel", "SocialPostReviewedStatus",
-    "SolutionStatus", "TaskPriority", "TaskStatus", "TaskSubject", "TaskType",
-    "WorkOrderLineItemStatus", "WorkOrderPriority", "WorkOrderStatus",
-)  # fmt: skip
+# listMetadata names no standard value set, so they are asked for by their published names; those
+# that the org does not find are not missing.
 _VALUE_SET = "StandardValueSet"
 
 
@@ -95,7 +80,7 @@ def members(listed: Listed) -> dict[Member, Component | None]:
         if one.type not in foldered or "$" not in one.full_name or "/" in one.full_name
     }
     if any(one.name == _VALUE_SET for one in listed.types):
-        for name in STANDARD_VALUE_SETS:
+        for name in standard_value_sets():
             found.setdefault((_VALUE_SET, name), None)
     return found
 
