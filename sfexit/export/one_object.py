@@ -119,7 +119,7 @@ class ObjectReader:
             answer = plan.meaning(found.refusal, route="rest", columns=work.columns)
             if isinstance(answer, plan.NeedsFilter):
                 return self._by_parents(work, found.refusal)
-            if isinstance(answer, plan.GiveUp):
+            if isinstance(answer, plan.GiveUp) and answer is not plan.REFUSED:
                 return object_line.line(
                     work,
                     answer.outcome,

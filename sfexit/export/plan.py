@@ -225,6 +225,13 @@ _NEEDS_FILTER = (
     "this query is not supported",
     "must contain a",
 )  # fmt: skip
+# The query is well formed, so an object that calls it malformed wants another one.
+_WANT_ANOTHER_QUERY = ("EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION", "MALFORMED_QUERY")
+REFUSED = GiveUp(
+    "failed",
+    "the org refused to give the rows",
+    f"{RUN_AGAIN}; if it is refused again, report the object and this text",
+)
 
 
 def meaning(refusal: OrgRefused, *, route: str, columns: Sequence[str]) -> Answer:
@@ -264,9 +271,18 @@ def meaning(refusal: OrgRefused, *, route: str, columns: Sequence[str]) -> Answe
         )
     if code == "INVALID_TYPE_FOR_OPERATION":
         return NO_ROAD
-    if any(t in text for t in _NEEDS_FILTER) or code == "EXTERNAL_OBJECT_UNSUPPORTED_EXCEPTION":
+    if code.startswith("INSUFFICIENT_ACCESS"):
+        return GiveUp(
+            "not_exported",
+            "the org does not let this user read the object",
+            "give the export user what the org's words ask for, then " + RUN_AGAIN,
+        )
+    needs_filter = any(t in text for t in _NEEDS_FILTER)
+    if route == "bulk" and code == "MALFORMED_QUERY" and not needs_filter:
+        return OtherRoute("rest")
+    if needs_filter or code in _WANT_ANOTHER_QUERY:
         return NeedsFilter()
-    return GiveUp("failed", "the org refused to give the rows", RUN_AGAIN)
+    return REFUSED
 
 
 # ---- dividing by date ------------------------------------------------------------------------

@@ -118,7 +118,10 @@ class Readings:
             )
             work.route = answer.route
             self._new_reading(work)
-        elif isinstance(answer, plan.NeedsFilter):
+        elif isinstance(answer, plan.NeedsFilter) or (
+            # Of words that nobody knows, the fields they name may still be what it wants.
+            answer is plan.REFUSED and self._guess(work, refusal) is not None
+        ):
             self.filter(work, refusal)
             self._new_reading(work)
         elif isinstance(answer, plan.Afresh):
@@ -140,12 +143,7 @@ class Readings:
             elif work.rule is not None:
                 walk = walks.known(work.rule)
             if walk is None:
-                walk = walks.guessed(
-                    work.description,
-                    refusal.reason,
-                    self._means.names.__contains__,
-                    tried=work.tried,
-                )
+                walk = self._guess(work, refusal)
             if walk is None:
                 raise GivenUp(plan.NO_ROAD, refusal) from refusal
             work.walk = walk
@@ -154,6 +152,11 @@ class Readings:
         )
         work.route = "filtered"
         self.insist_on_parents(work)
+
+    def _guess(self, work: Work, refusal: OrgRefused) -> walks.Walk | None:
+        return walks.guessed(
+            work.description, refusal.reason, self._means.names.__contains__, tried=work.tried
+        )
 
     def insist_on_parents(self, work: Work) -> None:
         """Raises NotYet while the rows that the object is asked by are not there."""
@@ -167,18 +170,23 @@ class Readings:
 
     def slices(self, work: Work) -> Totals:
         """Read every slice that is not done. A slice that is too much is divided."""
+        last = -1  # none before it is open: 100,000 parents one by one are as many slices
         while True:
             todo = self._means.journal.rows(
-                "SELECT * FROM slice WHERE object = ? AND reading = ? "
+                "SELECT * FROM slice WHERE object = ? AND reading = ? AND slice > ? "
                 "AND state NOT IN ('done', 'split') ORDER BY slice LIMIT 1",
-                (work.name, work.reading),
+                (work.name, work.reading, last),
             )
+            if not todo and last >= 0:
+                last = -1
+                continue
             if not todo:
                 if self._roads[work.route].more(work):
                     continue
                 break
             self._means.go_on()
             row = todo[0]
+            last = row["slice"]
             try:
                 self._roads[work.route].read(work, row)
             except OrgRefused as refusal:

@@ -17,6 +17,7 @@ import pytest
 from rig import Rig, archive_rows, journal_events, ledger_of, problems_of_bag, small_objects
 
 from sfexit.archive import layout
+from sfexit.archive.journal_index import Index
 from sfexit.errors import Interrupted
 from sfexit.export.plan import Selection
 from sfexit.simulated_org.analytics import rows_of
@@ -178,6 +179,57 @@ def test_an_object_of_next_year_is_asked_by_what_its_refusal_names(
     line = ledger_of(bag)["ZephyrLink"]
     assert (line.outcome, line.route, line.incomplete) == ("exported", "filtered", False)
     assert f"asked by ParentId {'IN' if filters else '='} Memo__c.Id" in line.evidence
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("MALFORMED_QUERY", "ZephyrLink is read along ParentId, one batch of ids at a time"),
+        ("FILTER_REQUIRED", "Please restrict ParentId"),
+    ],
+)
+@pytest.mark.parametrize("scout", [True, False])
+def test_words_that_nobody_knows_may_still_name_the_field(
+    make_rig: Callable[..., Rig], code: str, words: str, scout: bool
+) -> None:
+    rig = make_rig(objects=catalogue(more=[stranger(Refusal(code, words, ("ParentId",)))]))
+    bag = bag_of(rig.run(tuning=rig.tuning(scout=scout)))
+    assert archive_rows(bag, "ZephyrLink") == rig.truth("ZephyrLink")
+    line = ledger_of(bag)["ZephyrLink"]
+    assert (line.outcome, line.route, line.incomplete) == ("exported", "filtered", False)
+
+
+def test_an_object_that_the_user_may_not_read_says_so(make_rig: Callable[..., Rig]) -> None:
+    words = "insufficient access rights on object id: needs Manage Zephyrs"
+    refusal = Refusal("INSUFFICIENT_ACCESS_OR_READONLY", words, status=403)
+    line = ledger_of(bag_of(make_rig(objects=catalogue(more=[stranger(refusal)])).run()))[
+        "ZephyrLink"
+    ]
+    assert line.outcome == "not_exported"
+    assert "Manage Zephyrs" in line.evidence and "give the export user" in line.remedy
+
+
+def test_one_by_one_what_is_open_is_looked_for_behind_the_last(
+    make_rig: Callable[..., Rig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100,000 parents that are asked for singly: looking through all that is done takes hours."""
+    words = "Implementation restriction: ZephyrLink requires a filter by a single ParentId"
+    one = stranger(Refusal("MALFORMED_QUERY", words, (), ("ParentId",)))
+    rig = make_rig(objects=catalogue(more=[replace(one, fixed=90, _index={})]))
+    behind: list[int] = []
+    real = Index.rows
+
+    def rows(self: Index, sql: str, values: Any = ()) -> Any:
+        if "state NOT IN" in sql and "LIMIT 1" in sql and values[0] == "ZephyrLink":
+            behind.append(values[2])
+        return real(self, sql, values)
+
+    monkeypatch.setattr(Index, "rows", rows)
+    bag = bag_of(rig.run())
+    parents = ledger_of(bag)["ZephyrLink"].witnesses["parents"]
+    assert parents == len(rig.truth("Memo__c")) > 40
+    assert len(set(behind)) > parents  # behind another one each time
+    assert behind.count(-1) < 10
 
 
 def test_rows_that_a_guess_cannot_reach_are_named(make_rig: Callable[..., Rig]) -> None:

@@ -83,8 +83,14 @@ def test_meaning(status: int, code: str, words: str, road: str, answer: type) ->
     assert isinstance(found, answer), found
 
 
+def test_a_query_that_is_called_malformed_is_to_be_another_one() -> None:
+    refusal = OrgRefused(400, "MALFORMED_QUERY", "no")
+    assert plan.meaning(refusal, route="rest", columns=["Id"]) == plan.NeedsFilter()
+    assert plan.meaning(refusal, route="bulk", columns=["Id"]) == plan.OtherRoute("rest")
+
+
 def test_what_is_never_silent() -> None:
-    for code in ("INVALID_TYPE", "MALFORMED_QUERY", "ANYTHING"):
+    for code in ("INVALID_TYPE", "INSUFFICIENT_ACCESS", "ANYTHING"):
         found = plan.meaning(OrgRefused(400, code, "no"), route="rest", columns=["Id"])
         assert isinstance(found, GiveUp)
         assert found.outcome in ("failed", "not_exported") and found.reason and found.remedy
