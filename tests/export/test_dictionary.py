@@ -20,6 +20,7 @@ from sfexit.export.dictionary.meaning import Meaning
 from sfexit.export.dictionary.meaning import read as read_meanings
 from sfexit.export.result import ExportResult
 from sfexit.simulated_org import Strange
+from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.components import LEFT_OVER
 from sfexit.simulated_org.schema import make
 
@@ -103,11 +104,17 @@ def test_the_counts_are_there_for_programs(sized: Rig):
 
 
 def test_currencies_and_their_rates_are_shown(make_rig: Any):
-    rig = make_rig(strange=Strange(currencies=("EUR", "USD"), fiscal_year_start=4))
+    [organization] = [one for one in standard_objects() if one.name == "Organization"]
+    rig = make_rig(
+        objects=[organization, *small_objects()[1:]],
+        strange=Strange(currencies=("EUR", "USD"), fiscal_year_start=4),
+    )
     result = rig.run()
     parsed = Parsed((result.bag.path / layout.DICTIONARY_PAGE).read_text("utf-8"))
     assert "CurrencyIsoCode" in parsed.text
     assert "USD" in parsed.text and "Currencies" in parsed.text
+    assert "Fiscal year begins in month4" in parsed.text
+    assert "Fiscal year is named after its first dayyes" in parsed.text
 
 
 def test_a_page_that_is_fetched_again_is_counted_again(sized: Rig, monkeypatch: Any):
@@ -242,6 +249,23 @@ def test_no_cell_is_a_formula_to_a_spreadsheet(start: str):
     for cells in entries.cells(one):
         assert not [cell for cell in cells if cell.startswith(start)]
         "".join(cells).encode("utf-8")
+
+
+def test_a_field_without_a_column_says_why():
+    described = {"name": "X", "fields": [{"name": "Body", "type": "base64"}]}
+    one = entries.entry(described, {}, Filled(3, {"Id": 3}), 3, {"Body": "its bytes are files"})
+    [cells] = [dict(zip(entries.COLUMNS, line, strict=True)) for line in entries.cells(one)]
+    assert (cells["in_archive"], cells["why_not"]) == ("false", "its bytes are files")
+    document = b"".join(page.pieces("T", {}, {}, [one], [])).decode()
+    assert "no column: its bytes are files" in Parsed(document).text
+
+
+def test_a_long_table_is_folded_up_above_the_objects():
+    def tags(lines: int) -> list[str]:
+        rows = [["IsoCode", "Rate"], *([["EUR", "1.0"]] * lines)]
+        return Parsed(b"".join(page.pieces("T", {}, {"Rates": rows}, [], [])).decode()).tags
+
+    assert "details" not in tags(10) and "details" in tags(300)
 
 
 def test_a_describe_without_anything_is_an_entry():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from sfexit.export.dictionary.filling import Filled
@@ -12,7 +13,7 @@ from sfexit.export.dictionary.meaning import OBJECT, RECORD_TYPE, Meaning, Meani
 COLUMNS = (
     "object", "object_label", "field", "label", "type", "length", "precision", "scale", "help",
     "formula", "controlled_by", "values", "refers_to", "translations", "in_archive",
-    "rows_seen", "filled",
+    "rows_seen", "filled", "why_not",
 )  # fmt: skip
 # A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -36,6 +37,7 @@ class FieldLine:
     translations: tuple[tuple[str, str], ...]  # language, words
     seen: int | None
     filled: int | None
+    why_not: str  # in the archive, of a field without a column
 
 
 @dataclass(frozen=True)
@@ -52,9 +54,14 @@ class ObjectEntry:
 
 
 def entry(
-    describe: Mapping[str, Any], meanings: Meanings, filled: Filled | None, rows: int | None
+    describe: Mapping[str, Any],
+    meanings: Meanings,
+    filled: Filled | None,
+    rows: int | None,
+    left_out: Mapping[str, str] = MappingProxyType({}),
 ) -> ObjectEntry:
-    """An object's entry from its describe as the org sent it."""
+    """An object's entry from its describe as the org sent it; `left_out`: fields without a column,
+    each with its reason."""
     name = _text(describe, "name")
     fields = [one for one in _list(describe, "fields") if isinstance(one, dict)]
     types = [one for one in _list(describe, "recordTypeInfos") if isinstance(one, dict)]
@@ -70,7 +77,13 @@ def entry(
         ),
         translations=tuple(sorted(own.labels.items())),
         fields=tuple(
-            _field(one, meanings.get((name, _text(one, "name"))) or Meaning(), filled, types)
+            _field(
+                one,
+                meanings.get((name, _text(one, "name"))) or Meaning(),
+                filled,
+                types,
+                left_out.get(_text(one, "name"), ""),
+            )
             for one in fields
         ),
     )
@@ -81,6 +94,7 @@ def _field(
     meaning: Meaning,
     filled: Filled | None,
     types: Iterable[Mapping[str, Any]],
+    why_not: str,
 ) -> FieldLine:
     name = _text(one, "name")
     values = [
@@ -116,6 +130,7 @@ def _field(
         translations=tuple(_translations(meaning)),
         seen=filled.seen if filled is not None and there else None,
         filled=filled.columns[name] if filled is not None and there else None,
+        why_not="" if there else why_not,
     )
 
 
@@ -148,6 +163,7 @@ def cells(one: ObjectEntry) -> Iterator[Sequence[str]]:
                 "; ".join(f"{language}: {words}" for language, words in f.translations),
                 "true" if f.seen is not None else "false",
                 "" if f.seen is None else str(f.seen), "" if f.filled is None else str(f.filled),
+                f.why_not,
             )
         ]  # fmt: skip
 

@@ -20,11 +20,14 @@ h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}
 th,td{border-bottom:1px solid #8886;padding:.25rem .5rem;text-align:left;vertical-align:top}
 td{overflow-wrap:anywhere}code{white-space:pre-wrap}summary{cursor:pointer;margin:.4rem 0}
+details table{table-layout:fixed}
+th.field{width:24%}th.label{width:18%}th.type{width:13%}th.filled{width:12%}
 .small{font-size:.85rem;opacity:.8}.n{text-align:right;font-variant-numeric:tabular-nums}
 @media print{html{font-size:10px}body{max-width:none;margin:0}
 h1,h2,summary{break-after:avoid}tr{break-inside:avoid}.small{opacity:1}}
 """
 _LONGEST = 8_000  # characters of one text
+_MOST_OPEN = 25  # lines of a small table that is not folded up
 _HEADS = ("Field", "Label", "Type", "Filled", "Meaning")
 
 
@@ -72,16 +75,19 @@ def _org(facts: Mapping[str, str], tables: Mapping[str, Sequence[Sequence[str]]]
         yield f"<tr><th>{text(name)}</th><td>{text(value)}</td></tr>"
     yield "</table>\n"
     for name, rows in tables.items():
-        yield f"<h2>{text(name)}</h2>\n<table>"
+        yield f"<h2>{text(name)}</h2>\n"
+        if len(rows) > _MOST_OPEN:  # the objects should not stand below ten screens of rates
+            yield f"<details><summary>{len(rows) - 1:,} lines</summary>"
+        yield "<table>"
         for number, row in enumerate(rows):
             tag = "td" if number else "th"
             yield "<tr>" + "".join(f"<{tag}>{text(cell)}</{tag}>" for cell in row) + "</tr>"
-        yield "</table>\n"
+        yield "</table>" + ("</details>\n" if len(rows) > _MOST_OPEN else "\n")
 
 
 def _object(one: ObjectEntry) -> str:
     rows = "rows unknown" if one.rows is None else f"{one.rows:,} row{'s' * (one.rows != 1)}"
-    heads = "".join(f"<th>{head}</th>" for head in _HEADS)
+    heads = "".join(f'<th class="{head.lower()}">{head}</th>' for head in _HEADS)
     types = ""
     if one.record_types:
         told = "; ".join(
@@ -110,7 +116,7 @@ def _field(f: FieldLine) -> str:
 
 def _filled(f: FieldLine) -> str:
     if f.seen is None or f.filled is None:
-        return "<span class='small'>no column</span>"
+        return f"<span class='small'>no column{f': {text(f.why_not)}' if f.why_not else ''}</span>"
     if not f.seen:
         return "0"
     share = 100 * f.filled / f.seen

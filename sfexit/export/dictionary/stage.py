@@ -115,13 +115,19 @@ class Dictionary(Stage):
         *,
         with_rows: bool = False,
     ) -> Iterator[entries.ObjectEntry]:
+        told = self.means.journal.rows(
+            "SELECT name, left_out FROM object WHERE left_out IS NOT NULL"
+        )
+        left_out = {row["name"]: json.loads(row["left_out"]) for row in told}
         for name in self._headers():
             self.means.go_on()
             if with_rows and not rows.get(name):
                 continue
             describe = self.means.stored_json(layout.describe_path(self.means.names[name]))
             if describe is not None:
-                yield entries.entry(describe, meanings, filled.get(name), rows.get(name))
+                yield entries.entry(
+                    describe, meanings, filled.get(name), rows.get(name), left_out.get(name, {})
+                )
 
     # ---- files --------------------------------------------------------------------------------
 
@@ -136,10 +142,18 @@ class Dictionary(Stage):
         self, meanings: meaning.Meanings, filled: dict[str, Filled], rows: dict[str, int | None]
     ) -> Iterator[bytes]:
         row = self.means.stored_json(layout.ORGANIZATION) or {}
-        facts = {label: str(row[name]) for name, label in _FACTS.items() if row.get(name)}
+        said = {True: "yes", False: "no"}
+        facts = {
+            label: said[row[name]] if isinstance(row[name], bool) else str(row[name])
+            for name, label in _FACTS.items()
+            if row.get(name) not in (None, "")
+        }
         account = filled.get("Account")
         if account is not None and "IsPersonAccount" in account.columns:
-            facts["Person Accounts"] = "on: an Account with IsPersonAccount = true is a person"
+            facts["Person Accounts"] = (
+                "on: an Account with IsPersonAccount = true is a person; PersonContactId names the "
+                "Contact row that is the same person"
+            )
         several = "CurrencyType" in rows
         facts["Currencies"] = (
             "several: each amount is in the currency of its row's CurrencyIsoCode"
