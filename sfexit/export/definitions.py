@@ -8,6 +8,7 @@ most 2,000 detail rows ("Requirements and Limitations"): `allData` says whether 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, replace
@@ -25,6 +26,11 @@ from sfexit.salesforce import org as orgs
 _KINDS = {"Report": ("reports", "Name"), "Dashboard": ("dashboards", "Title")}
 _AT_ONCE = 8
 COLUMNS = ("object", "id", "title", "definition", "result", "result_state", "refused")
+# Words of the guide ("Error Codes"): so many runs at a time, and so many in an hour.
+_HELD_BACK = re.compile(
+    r"accept only as many as|can.t run more than .* reports synchronously every", re.IGNORECASE
+)
+_WAIT_SECONDS, _WAITS = 300.0, 15  # together more than the hour after which runs count no more
 COMPLETE, CUT = "complete", "cut at 2,000"
 
 
@@ -56,9 +62,13 @@ class Definitions(Stage):
         super().__init__(means)
         self._results = results
         self._refused: dict[tuple[str, str, bool], str] = {}
+        self._held = False  # told that reports have to wait
 
     def take(self) -> None:
-        todo = [one for one in self._all() if not self._known(one)]
+        # Definitions first: results may have to wait for hours.
+        todo = sorted(
+            (one for one in self._all() if not self._known(one)), key=lambda one: one.result
+        )
         if todo:
             self.means.tally.phase("Reading reports and dashboards")
         running: dict[Future[None], _One] = {}
@@ -104,8 +114,26 @@ class Definitions(Stage):
 
     def _fetch(self, one: _One) -> None:
         params = {"includeDetails": "true"} if one.result else None
-        data = self.means.client.get_bytes(one.question, params)
+        for left in range(_WAITS, -1, -1):
+            self.means.go_on()
+            try:
+                data = self.means.client.get_bytes(one.question, params)
+                break
+            except OrgRefused as refusal:
+                if not left or not one.result or not _HELD_BACK.search(refusal.reason):
+                    raise
+                self._hold(refusal)
         self.means.publish(one.path, data)
+
+    def _hold(self, refusal: OrgRefused) -> None:
+        """Wait until the org runs reports again."""
+        if not self._held:
+            self._held = True
+            self.means.tally.note(
+                f"Reports are held back ({refusal.reason.rstrip('.')}): waiting for the next hour, "
+                "as often as that takes; Ctrl-C stops, and the same command goes on"
+            )
+        self.means.client.pause(_WAIT_SECONDS)
 
     def _reap(self, running: dict[Future[None], _One]) -> None:
         done, _ = wait(running, return_when=FIRST_COMPLETED)

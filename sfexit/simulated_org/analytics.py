@@ -1,9 +1,9 @@
 """Reports and dashboards as the Analytics REST API tells of them.
 
-Reports and Dashboards REST API guide: "Get Report Metadata", "Run Reports Synchronously or
-Asynchronously", "Dashboards: Describe", "Requirements and Limitations" (at most 2,000 detail rows,
-500 synchronous runs an hour). A report has as many rows as its number and its row tell, so that
-some are longer than that.
+Reports and Dashboards REST API guide: "Get Report Metadata", "Error Codes", "Run Reports
+Synchronously or Asynchronously", "Dashboards: Describe", "Requirements and Limitations" (at most
+2,000 detail rows, 500 synchronous runs an hour). A report has as many rows as its number and its
+row tell, so that some are longer than that.
 """
 
 from __future__ import annotations
@@ -81,7 +81,8 @@ def report_result(org: SimulatedOrg, row_id: str, details: bool) -> dict[str, An
             raise ApiError(
                 403,
                 "FORBIDDEN",
-                f"You can’t run more than {RUNS_AN_HOUR} reports synchronously every 60 minutes.",
+                f"You can’t run more than {RUNS_AN_HOUR} reports synchronously every 60 minutes. "
+                "Try again later.",
             )
         org.report_runs.append(now)
     total = rows_of(number)

@@ -19,7 +19,9 @@ from rig import Rig, archive_rows, journal_events, ledger_of, problems_of_bag, s
 from sfexit.archive import layout
 from sfexit.archive.journal_index import Index
 from sfexit.errors import Interrupted
+from sfexit.export import definitions
 from sfexit.export.plan import Selection
+from sfexit.simulated_org import analytics
 from sfexit.simulated_org.analytics import rows_of
 from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.dependents import dependent_objects
@@ -427,6 +429,25 @@ def test_results_only_on_demand_and_marked_where_they_are_cut(private: Rig) -> N
         assert len(result["factMap"]["T!T"]["rows"]) == min(rows_of(number), 2000)
         states.add(row["result_state"])
     assert states == {"complete", "cut at 2,000"}
+
+
+def test_more_reports_than_an_hour_allows_wait_for_the_next(
+    private: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reports and Dashboards REST API guide, "Error Codes": so many in 60 minutes."""
+    count = len(living(private, "Report"))
+    monkeypatch.setattr(analytics, "RUNS_AN_HOUR", count // 2 + 1)
+    monkeypatch.setattr(definitions, "_AT_ONCE", 1)  # the clock here adds up what threads sleep
+    began = private.org.now()
+    private.org.clock = lambda: began + private.time()
+    before = private.time()
+    bag = bag_of(private.run(selection=Selection(report_results=True)))
+    reports = [row for (name, _), row in definitions_of(bag).items() if name == "Report"]
+    assert len(reports) == count > 6
+    assert all(row["result_state"] and not row["refused"] for row in reports)
+    assert private.time() - before > 3600
+    assert private.notes.said("Reports are held back")
+    assert ledger_of(bag)["Report"].witnesses["results"] == len(reports)
 
 
 def test_a_definition_that_is_refused_is_named(private: Rig) -> None:
