@@ -57,6 +57,7 @@ class ExportResult:
     already_sealed: bool = False
     files_fetched: int = 0  # by this run
     file_bytes_fetched: int = 0
+    files_taken_over: int = 0  # from the bag before, by this run
     sight: Sight | None = None  # None: a bag from before there was a look
     metadata: Summary | None = None  # None: a bag from before metadata were taken
     refreshed: Refreshed | None = None

@@ -61,6 +61,7 @@ def document(result: ExportResult) -> dict[str, Any]:
             "rows_read": result.rows_read,
             "files_fetched": result.files_fetched,
             "file_bytes_fetched": result.file_bytes_fetched,
+            "files_taken_over": result.files_taken_over,
             "csv_bytes_read": result.csv_bytes_read,
             "api_calls": result.calls,
             "page_bytes_received": result.page_bytes,
@@ -181,7 +182,7 @@ def summary(result: ExportResult, width: int = 100) -> Iterator[str]:
         yield f"Digest    {bag.root_digest}"
         yield f"Signed    {bag.fingerprint}  (keep this fingerprint somewhere else)"
     if refreshed is not None and not refreshed.unchanged:
-        yield from _differences(refreshed, width)
+        yield from _differences(refreshed, result.files_taken_over, width)
     if result.already_sealed and refreshed is None:
         yield (
             "This run  nothing to do: this archive was sealed before. --refresh brings it up to "
@@ -211,10 +212,11 @@ def _fetched(result: ExportResult) -> str:
     return f"{result.files_fetched:,} files ({size(result.file_bytes_fetched)}), "
 
 
-def _differences(told: Refreshed, width: int) -> Iterator[str]:
+def _differences(told: Refreshed, files: int, width: int) -> Iterator[str]:
     """What a refresh found, the objects with most of it first."""
     words = told.total.words() or "no rows differ"
-    yield f"Since     archive {told.generation:04d}: {words}; {told.rows_kept:,} rows taken over"
+    taken = f"{told.rows_kept:,} rows" + (f" and {files:,} files" if files else "")
+    yield f"Since     archive {told.generation:04d}: {words}; {taken} taken over"
     ordered = sorted(told.counts, key=lambda one: -sum(asdict(one[1]).values()))
     for name, counts in ordered[:_SHOWN]:
         yield from _wrapped(f"      {name}: {counts.words()}", width)

@@ -291,11 +291,13 @@ def test_37_a_web_page_is_no_file(rig: Rig) -> None:
 def test_quota_spent_in_mid_run_pauses_and_goes_on(rig: Rig) -> None:
     rig.fail("quota", "blob", nth=25)
     with pytest.raises(
-        Paused, match=r"files are here .*; at this share .* the others take \d+ minute"
-    ):
+        Paused, match=r"files are here; at this share .* the others take \d+ minute"
+    ) as paused:
         rig.run()
     before = body_calls(rig)
     assert before
+    # Images in rich text are among the files that are still to come.
+    assert f"of about {sum(1 for _ in rig.org.body_truth()):,} files" in paused.value.message
     [told] = rig.notes.costs
     assert re.search(r"About [\d,]+ files are to be fetched .*, by one API call each, of", told)
     assert "1,000,000 calls a day" in told and "1 million files" in told

@@ -491,6 +491,8 @@ def test_files_are_linked_and_new_versions_fetched(make_rig: Callable[..., Rig])
     given = [one.path for one in rig.server.requests[before:] if one.status == 200]
     asked = [path for path in given if path.endswith("/VersionData")]
     assert {path.split("/")[-2] for path in asked} == new
+    assert result.files_fetched == len(new)
+    assert result.files_taken_over == first.files_fetched - len(purged)
     second = bag_of(result)
     assert problems_of_bag(second) == []
     assert stand_alone_check(second) == "INTACT"

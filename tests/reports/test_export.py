@@ -126,7 +126,7 @@ def test_document_is_json() -> None:
         "bytes": 3_456_789,
     }
     assert told["this_run"] == {
-        "files_fetched": 0, "file_bytes_fetched": 0,
+        "files_fetched": 0, "file_bytes_fetched": 0, "files_taken_over": 0,
         "rows_read": 100, "csv_bytes_read": 5_000, "api_calls": 7,
         "page_bytes_received": 0, "seconds": 2.0,
     }  # fmt: skip

@@ -31,7 +31,8 @@ BROWSER = "browser"  # a photo that only browsers are given
 @dataclass(frozen=True)
 class Outcome:
     """What became of one body: it is stored, or `kind` and `reason` say why not, or both: it is
-    stored and yet not what its row says. `bytes` and `md5` are what came."""
+    stored and yet not what its row says. `bytes` and `md5` are what came. `taken_over`: from an
+    earlier bag, without a call."""
 
     body: Body
     stored: StoredBody | None
@@ -39,6 +40,7 @@ class Outcome:
     reason: str = ""
     bytes: int | None = None
     md5: str = ""
+    taken_over: bool = False
 
     def as_event(self, at: str) -> dict[str, object]:
         """The journal's form, and a line of the table of exceptions."""

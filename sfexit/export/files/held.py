@@ -93,7 +93,7 @@ class Held:
             if not bodies.copy(means.disk, source, final, found):
                 return None
         kind, reason = mismatch(body, found) or ("", "")
-        return Outcome(body, stored, kind, reason, found.size, found.md5)
+        return Outcome(body, stored, kind, reason, found.size, found.md5, taken_over=True)
 
     def close(self) -> None:
         """Let go and remove the database."""

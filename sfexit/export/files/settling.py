@@ -13,7 +13,6 @@ from queue import Empty, SimpleQueue
 from types import TracebackType
 
 from sfexit.archive import bodies
-from sfexit.archive.bodies import StoredBody
 from sfexit.errors import Interrupted
 from sfexit.export.files.fetching import Outcome
 from sfexit.export.means import Means
@@ -27,8 +26,8 @@ _LOOK_SECONDS = 0.2
 class Settler:
     """Use it in `with`: what is done when the block ends, in whatever way, is journaled."""
 
-    def __init__(self, means: Means, stored: Callable[[StoredBody], None]) -> None:
-        """`stored` hears of each body once the journal has it, from the settler's thread."""
+    def __init__(self, means: Means, stored: Callable[[Outcome], None]) -> None:
+        """`stored` hears of each stored body once the journal has it, from the settler's thread."""
         self._means = means
         self._stored = stored
         self._done: SimpleQueue[Outcome | None] = SimpleQueue()
@@ -123,5 +122,6 @@ class Settler:
             means.journal.record("body_exceptions", items=exceptions)
         stored = [one.stored for one in batch if one.stored is not None]
         bodies.make_durable(means.disk, means.journal, means.bag, stored, pool)
-        for body in stored:
-            self._stored(body)
+        for one in batch:
+            if one.stored is not None:
+                self._stored(one)

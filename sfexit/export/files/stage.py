@@ -62,8 +62,9 @@ class Files(Stage):
         self._known: dict[str, tuple[str, Recipe | None]] = {}
         self.counts: dict[str, Counts] = {}
         self.lines = 0
-        self.stored = 0
-        self.bytes = 0
+        self.fetched = 0
+        self.bytes = 0  # of those
+        self.taken_over = 0
 
     # ---- which there are ---------------------------------------------------------------------
 
@@ -170,12 +171,13 @@ class Files(Stage):
 
     def _so_far(self) -> str:
         here = self._here()
-        total = max(self._about_how_many(), here)
+        listed = sum(1 for body in self.listed() if not body.elsewhere)  # images are among them
+        total = max(listed, here)
         row = self._cost(total - here)
         more = ""
         if total > here and row is not None and row.days_for_own_files is not None:
             more = f"; at this share of the calls the others take {spelled(row.days_for_own_files)}"
-        return f"{here:,} of about {total:,} files are here{self._on_top()}{more}."
+        return f"{here:,} of about {total:,} files are here{more}."
 
     def _fetch_all(self) -> None:
         # More threads than may ask at once: while some ask, others write and flush what came.
@@ -197,10 +199,14 @@ class Files(Stage):
                 for _ in range(_FETCHING):
                     wanted.put(None)
 
-    def _settled(self, stored: StoredBody) -> None:
-        self.stored += 1
-        self.bytes += stored.bytes
-        self.means.tally.file_stored(stored.bytes)
+    def _settled(self, outcome: Outcome) -> None:
+        size = outcome.bytes or 0
+        if outcome.taken_over:
+            self.taken_over += 1
+        else:
+            self.fetched += 1
+            self.bytes += size
+        self.means.tally.file_stored(size)
 
     def _missing(self) -> Iterator[Body]:
         """Bodies that are neither in the bag nor named as an exception."""
