@@ -63,7 +63,13 @@ class _Group:
     rule: Rule
     objects: frozenset[str]
     suffixes: tuple[str, ...]
-    only_if_not_queryable: bool
+    only_if: str  # "not_queryable", "managed" (of a package with a namespace), or "" for always
+
+    def speaks_of(self, entry: ObjectEntry) -> bool:
+        """True when what the group is limited to is so."""
+        if self.only_if == "not_queryable":
+            return not entry.queryable
+        return self.only_if != "managed" or entry.name.count("__") == 2
 
 
 @functools.cache
@@ -76,6 +82,8 @@ def _group(raw: dict[str, Any]) -> _Group:
     kind = raw["kind"]
     if kind not in KINDS:
         raise ValueError(f"unknown kind of object rule: {kind}")
+    if raw.get("only_if", "") not in ("", "not_queryable", "managed"):
+        raise ValueError(f"unknown limit of an object rule: {raw['only_if']}")
     return _Group(
         rule=Rule(
             kind,
@@ -92,14 +100,14 @@ def _group(raw: dict[str, Any]) -> _Group:
         ),
         objects=frozenset(raw.get("objects", ())),
         suffixes=tuple(raw.get("suffixes", ())),
-        only_if_not_queryable=raw.get("only_if") == "not_queryable",
+        only_if=raw.get("only_if", ""),
     )
 
 
 def rule_for(entry: ObjectEntry) -> Rule | None:
     """The rule that applies to an object, or None. A rule for things that cannot be queried does
     not apply when the org says that the object can be: then it is tried."""
-    fitting = [g for g in _groups() if not (g.only_if_not_queryable and entry.queryable)]
+    fitting = [group for group in _groups() if group.speaks_of(entry)]
     for group in fitting:
         if entry.name in group.objects:
             return group.rule

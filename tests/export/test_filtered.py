@@ -510,6 +510,21 @@ def test_articles_after_a_stop(make_rig: Callable[..., Rig], calls: int) -> None
     assert archive_rows(bag, "Knowledge__kav") == rig.truth("Knowledge__kav")
 
 
+def test_protected_records_of_a_package_are_a_known_gap(make_rig: Callable[..., Rig]) -> None:
+    """Object Reference, Custom Metadata Type, isProtected: hidden from REST, SOAP, SOQL, Setup."""
+    fields = "DeveloperName string(40)\nMasterLabel string(40)"
+    mine = make("Rate__mdt", "m00", fields, fixed=3)
+    theirs = make("vendor__Rate__mdt", "m01", fields, fixed=3)
+    nothing = make("vendor__Key__mdt", "m02", fields, fixed=0)
+    rig = make_rig(objects=[*small_objects(), mine, theirs, nothing])
+    bag = bag_of(rig.run())
+    lines = ledger_of(bag)
+    for one in (mine, theirs, nothing):
+        assert archive_rows(bag, one.name) == rig.truth(one.name)
+        assert ("protects are shown to nobody" in lines[one.name].reason) == (one is not mine)
+        assert not lines[one.name].incomplete
+
+
 def test_external_objects_only_on_demand(make_rig: Callable[..., Rig]) -> None:
     names = {"Remote__x"}
     rig = make_rig(objects=[*small_objects(), *full(names)])

@@ -62,6 +62,7 @@ def test_every_row_that_hangs_on_a_post(chatter: Rig) -> None:
     assert (line.route, line.witnesses["parents"]) == ("nested", 60 + 23)
     assert "FeedLikes" in line.evidence
     assert "likes on comments" in line.reason
+    assert "signals on comments" in ledger_of(bag)["FeedSignal"].reason
     # One post has more of them than a page holds: the inner result has pages of its own.
     hanging = [row["FeedItemId"] for row in chatter.truth("FeedLike")]
     assert max(map(hanging.count, hanging)) >= 9
