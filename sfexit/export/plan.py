@@ -214,6 +214,8 @@ _TOO_MUCH = (
     "retried more than", "query_timeout", "running for too long", "timeout", "operation_too_large",
     "exceeded 100000 distinct",
 )  # fmt: skip
+# "SOQL statements cannot be longer than 100000 characters." (SOQL and SOSL Limits)
+_TOO_LONG = re.compile(r"\b(longer than|too long|too complicated)\b")
 _NEEDS_FILTER = (
     "a filter on a reified column is required",
     "implementation restriction",
@@ -254,7 +256,9 @@ def meaning(refusal: OrgRefused, *, route: str, columns: Sequence[str]) -> Answe
     if route == "bulk" and code in ("JOB_FAILED", "INVALIDJOB"):
         return OtherRoute("rest")
     if route == "filtered" and (
-        code in ("EXCEEDED_ID_LIMIT", "QUERY_TOO_COMPLICATED") or refusal.status in (414, 431)
+        code in ("EXCEEDED_ID_LIMIT", "QUERY_TOO_COMPLICATED")
+        or refusal.status in (414, 431)
+        or _TOO_LONG.search(text)
     ):
         return Narrow()
     if code == "INVALID_TYPE":

@@ -145,10 +145,24 @@ def test_a_list_that_was_lost_between_two_runs_is_made_again(make_rig: Callable[
     assert not (rig.root / "work/parents").exists()
 
 
-@pytest.mark.parametrize("kind", ["query_timeout", "operation_too_large"])
-def test_a_chunk_that_is_too_much_is_divided(make_rig: Callable[..., Rig], kind: str) -> None:
+TOO_LONG = {
+    "code": 400,
+    "error_code": "MALFORMED_QUERY",
+    "message": "SOQL statements cannot be longer than 100000 characters.",
+}
+URI = {"code": 414, "error_code": "URI_TOO_LONG", "message": "URI Too Long"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fault"),
+    [("query_timeout", {}), ("operation_too_large", {}), ("status", TOO_LONG), ("status", URI)],
+)
+def test_a_chunk_that_is_too_much_is_divided(
+    make_rig: Callable[..., Rig], kind: str, fault: dict[str, Any]
+) -> None:
     rig = make_rig(objects=catalogue(documents=900))
-    rig.fail(kind, "query", object="ContentDocumentLink", nth=2, times=5)
+    times = 3 if fault else 5
+    rig.fail(kind, "query", object="ContentDocumentLink", nth=2, times=times, **fault)
     rig.fail("status", "composite", status=500, times=None, object="ContentDocumentLink")
     bag = bag_of(rig.run(tuning=rig.tuning(scout=False)))
     assert archive_rows(bag, "ContentDocumentLink") == given_links(rig)
