@@ -97,6 +97,10 @@ class Earlier:
         found = self.index.rows("SELECT sha256, bytes FROM file WHERE path = ?", (relative,))
         return (found[0]["sha256"], found[0]["bytes"]) if found else None
 
+    def payload(self) -> Iterator[tuple[str, str]]:
+        """Path in the bag and SHA-256 of every file that was sealed. Raises ArchiveProblem."""
+        return _digests(self.bag / bagit.MANIFEST)
+
     def take_page(self, page: Event, final: Path) -> None:
         """Put a page of the bag into place as `final`. Raises PageDamaged, DiskTrouble."""
         source = layout.within(self.bag, page["path"])

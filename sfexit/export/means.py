@@ -114,7 +114,7 @@ class Means:
     def note(self, object_name: str, kind: str, text: str) -> None:
         """Tell the user and the archive's notes about an object."""
         self.journal.record("note", object=object_name, kind=kind, text=text)
-        self.tally.note(f"{object_name}: {text}")
+        self.tally.note(f"{object_name}: {text}" if object_name else text)
 
     def publish(self, relative: str, data: bytes) -> None:
         """Publish and journal a payload file that is no page; `.gz` names are packed."""

@@ -32,6 +32,7 @@ class Refreshed:
     rows_kept: int
     since: str = ""
     looked: str = ""
+    damaged: int = 0  # files of that bag which are not what was sealed; counted on a quiet day
 
     @property
     def total(self) -> Counts:

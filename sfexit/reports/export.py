@@ -113,6 +113,7 @@ def _refresh(told: Refreshed | None) -> dict[str, Any] | None:
         "traces_of_signing_in": list(told.traces),
         "rows": asdict(told.total),
         "rows_kept": told.rows_kept,
+        "damaged": told.damaged,
         "objects": {name: asdict(counts) for name, counts in told.counts},
     }
 
@@ -217,6 +218,12 @@ def _differences(told: Refreshed, files: int, width: int) -> Iterator[str]:
     words = told.total.words() or "no rows differ"
     taken = f"{told.rows_kept:,} rows" + (f" and {files:,} files" if files else "")
     yield f"Since     archive {told.generation:04d}: {words}; {taken} taken over"
+    if told.damaged:
+        yield from _wrapped(
+            f"      {told.damaged:,} of its files are not what was sealed. Here they are whole: "
+            "keep this archive, and find out what touched the other",
+            width,
+        )
     ordered = sorted(told.counts, key=lambda one: -sum(asdict(one[1]).values()))
     for name, counts in ordered[:_SHOWN]:
         yield from _wrapped(f"      {name}: {counts.words()}", width)

@@ -51,7 +51,7 @@ def bag(tmp_path: Path) -> Path:
 def means(tmp_path: Path) -> Any:
     new = tmp_path / "work/bag"
     new.mkdir(parents=True)
-    return SimpleNamespace(bag=new, disk=Disk())
+    return SimpleNamespace(bag=new, disk=Disk(), note=lambda *_: None)
 
 
 def linked(bag: Path, means: Any, body: Body) -> Path | None:

@@ -380,6 +380,26 @@ def test_a_damaged_page_of_the_bag_before_is_not_taken_over(rig: Rig, clock: Clo
     assert rig.notes.said("the object is read whole")
 
 
+@pytest.mark.parametrize("what", [f"records/{ITEM}", f"records/{LOG}", "ledger.csv", "schema"])
+def test_a_quiet_day_finds_what_was_damaged_since(rig: Rig, clock: Clock, what: str) -> None:
+    """Else the home would hold a damaged archive, and the word that nothing needs to be done."""
+    first = bag_of(go(rig))
+    later(clock)
+    some = min(one for one in files_below(first / "data") if what in one.as_posix())
+    some.chmod(0o600)
+    data = bytearray(some.read_bytes())
+    data[len(data) // 2] ^= 1
+    some.write_bytes(bytes(data))
+    result = go(rig, refresh=True)
+    assert result.refreshed is not None and not result.refreshed.unchanged
+    assert result.refreshed.damaged == 1 and not result.refreshed.total
+    assert_is_the_org(rig, result)
+    assert stand_alone_check(bag_of(result)) == "INTACT"
+    later(clock)
+    again = go(rig, refresh=True)
+    assert again.refreshed is not None and again.refreshed.unchanged
+
+
 def test_what_cannot_be_compared_is_no_quiet_day(rig: Rig, clock: Clock) -> None:
     first = bag_of(go(rig))
     later(clock)
@@ -511,6 +531,13 @@ def test_files_are_linked_and_new_versions_fetched(make_rig: Callable[..., Rig])
     again = go(rig, refresh=True)
     assert again.refreshed is not None and again.refreshed.unchanged
     assert again.files_fetched == 0
+    rotten = min(one for one in found.values() if one.stat().st_size)
+    rotten.chmod(0o600)
+    rotten.write_bytes(rotten.read_bytes()[:-1] + b"?")
+    healed = go(rig, refresh=True)
+    assert healed.refreshed is not None and healed.refreshed.damaged == healed.files_fetched == 1
+    assert rig.notes.said("of the bag before is damaged; it is fetched anew")
+    assert stand_alone_check(bag_of(healed)) == "INTACT"
 
 
 def test_a_refresh_whose_index_is_lost_is_recovered(rig: Rig, clock: Clock) -> None:

@@ -81,6 +81,8 @@ class Held:
         source = layout.within(self._bag, f"{layout.DATA}/{told['path']}")
         found = bodies.look(source)
         if found is None or (str(found.size), found.sha256) != (told["bytes"], told["sha256"]):
+            text = f"{told['path']} of the bag before is damaged; it is fetched anew"
+            means.note(body.object, "files", text)
             return None
         ending = told["path"].rpartition(".")[2]
         stored = StoredBody(body.object, body.key, ending, found.size, found.sha256)

@@ -18,7 +18,8 @@ from sfexit.export.result import Refreshed
 
 
 def up(means: Means, earlier: Earlier, lines: Sequence[LedgerLine]) -> Refreshed:
-    """How the org differs from the bag before. Where it does not, the home remembers that."""
+    """How the org differs from the bag before. Where it does not, the home remembers that; but a
+    bag that was damaged since is no word for what the org holds, so the next one is made."""
     _name_lost_objects(means, earlier, lines)
     counts = []
     for line in sorted(lines, key=lambda one: one.object):
@@ -30,6 +31,15 @@ def up(means: Means, earlier: Earlier, lines: Sequence[LedgerLine]) -> Refreshed
     kept = sum(line.witnesses.get("kept", 0) for line in lines)
     if not unchanged.nothing_new(means, earlier, lines):
         return Refreshed(earlier.generation, tuple(counts), False, (), kept)
+    damaged = unchanged.damaged(means, earlier)
+    if damaged:
+        means.note(
+            "",
+            "damaged",
+            f"{len(damaged):,} files of bag {earlier.generation:04d} are not what was sealed, "
+            f"{damaged[0]} among them; the next bag has them whole",
+        )
+        return Refreshed(earlier.generation, tuple(counts), False, (), kept, damaged=len(damaged))
     since = _sealed_at(earlier)
     looked = (means.client.server_time or datetime.now(UTC)).strftime("%Y-%m-%dT%H:%M:%SZ")
     told_home = Unchanged(earlier.root, earlier.generation, since, looked)

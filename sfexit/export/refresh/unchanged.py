@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
-from sfexit.archive import layout
+from sfexit.archive import bodies, layout
 from sfexit.archive.durable import Disk
 from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal_index import Index
@@ -47,8 +48,27 @@ def nothing_new(means: Means, earlier: Earlier, lines: Sequence[LedgerLine]) -> 
         if line.object not in TRACES and _pages_differ(means, earlier, line.object):
             return False
     files = zip_longest(_files(earlier.index), _files(means.journal))
-    bodies = zip_longest(_bodies(earlier.index), _bodies(means.journal))
-    return all(a == b for a, b in files) and all(a == b for a, b in bodies)
+    contents = zip_longest(_bodies(earlier.index), _bodies(means.journal))
+    return all(a == b for a, b in files) and all(a == b for a, b in contents)
+
+
+def damaged(means: Means, earlier: Earlier) -> list[str]:
+    """Paths of what is not as it was sealed in the bag before, which an unchanged org needs whole.
+
+    What this run took over was looked at then; all the rest is read. Raises ArchiveProblem,
+    DiskTrouble, Interrupted.
+    """
+    found = []
+    for path, digest in earlier.payload():
+        means.go_on()
+        source = layout.within(earlier.bag, path)
+        with contextlib.suppress(OSError):
+            if source.samefile(layout.within(means.bag, path)):
+                continue
+        seen = bodies.look(source)
+        if seen is None or seen.sha256 != digest:
+            found.append(path)
+    return found
 
 
 def traces(means: Means, earlier: Earlier) -> tuple[str, ...]:
