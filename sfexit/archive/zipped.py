@@ -97,16 +97,25 @@ def _listed(
     return found
 
 
-def _wrong(one: zipfile.ZipInfo) -> str:
-    """Why an entry must not be unpacked; empty when it may."""
-    # What stands in the file, not what zipfile makes of it: it cuts names at a zero byte.
-    name = one.orig_filename
-    if not name or _CONTROL.search(name) or _CONTROL.search(one.filename):
+def name_trouble(name: str) -> str:
+    """Why no entry may have this name; empty when one may."""
+    if not name or _CONTROL.search(name):
         return "has no name or one with control characters"
     if "\\" in name or name.startswith("/") or _DRIVE.match(name):
         return "names a place outside of the ZIP"
     if {".", ".."} & set(name.split("/")):
         return "leads out of its folder (..)"
+    return ""
+
+
+def _wrong(one: zipfile.ZipInfo) -> str:
+    """Why an entry must not be unpacked; empty when it may."""
+    # What stands in the file, not what zipfile makes of it: it cuts names at a zero byte.
+    trouble = name_trouble(one.orig_filename)
+    if trouble:
+        return trouble
+    if not one.filename or _CONTROL.search(one.filename):
+        return "has no name or one with control characters"
     # The upper half holds the mode of Unix, whatever system the entry claims to be from.
     if stat.S_IFMT(one.external_attr >> 16) not in _PLAIN_TYPES:
         return "is a link or a device, not a file"

@@ -25,6 +25,7 @@ from sfexit.salesforce.value_sets import standard_value_sets
 from sfexit.simulated_org import Doubts, SimulatedUser
 from sfexit.simulated_org.catalogue import standard_objects
 from sfexit.simulated_org.components import KINDS
+from sfexit.simulated_org.components import component as made
 
 
 def bag_of(result: ExportResult) -> Path:
@@ -90,6 +91,22 @@ def test_a_dollar_in_a_name_is_no_folder_of_all(rig: Rig):
     index = check_truth(rig, bag_of(result))
     assert index["Layout", name]["outcome"] == "retrieved"
     assert not any(key[1] == "unfiled$public" for key in index)
+
+
+def test_a_name_that_leads_out_of_its_folder_takes_nothing_else_with_it(rig: Rig):
+    kind = next(one for one in KINDS if one.name == "ApexClass")
+    hostile = ["../../etc/passwd", "a/../../b", "\\\\host\\x"]
+    for name in hostile:
+        rig.org.metadata.components.added.append(made(kind, name, b"x"))
+    bag = bag_of(rig.run())
+    index = index_of(bag)
+    for name in hostile:
+        line = index["ApexClass", name]
+        assert line["outcome"] == "failed" and "ZIP" in line["reason"]
+    others = {key for key in rig.org.metadata.truth() if key[1] not in hostile}
+    assert {key for key, line in index.items() if line["outcome"] in ("retrieved", "hidden")} >= (
+        others - {key for key in others if key[0] == "StandardValueSet"}
+    )
 
 
 def test_a_profile_comes_with_every_object(make_rig):

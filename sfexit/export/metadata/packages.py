@@ -10,7 +10,9 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
+from sfexit.archive import zipped
 from sfexit.export.metadata.listing import Listed
 from sfexit.salesforce.metadata_api import Component, MetadataType
 from sfexit.salesforce.value_sets import standard_value_sets
@@ -32,6 +34,7 @@ _IN_PROFILES = (
     "ExternalDataSource", "Flow", "Layout",
 )  # fmt: skip
 PROFILE = "Profile"
+_MOST_SUSPECT = 20  # packages for components with names that no ZIP may hold
 # listMetadata names no standard value set, so they are asked for by their published names; those
 # that the org does not find are not missing.
 _VALUE_SET = "StandardValueSet"
@@ -88,14 +91,16 @@ def members(listed: Listed) -> dict[Member, Component | None]:
 def plan(listed: Listed, most_weight: int = MOST_WEIGHT) -> list[Package]:
     """All packages, in the order in which they are retrieved.
 
-    The same list gives the same packages. What belongs to managed packages comes last and by
-    itself, so that it cannot disturb the org's own.
+    The same list gives the same packages. What belongs to managed packages comes late and by
+    itself, so that it cannot disturb the org's own; last and nearly each alone what has a name
+    that no ZIP may hold: the package that it comes in is refused.
     """
     types = {one.name: one for one in listed.types}
     wanted = members(listed)
     managed = {m for m, one in wanted.items() if one is not None and one.managed}
+    suspect = sorted(m for m, one in wanted.items() if one is not None and _misnamed(one))
     everything: list[tuple[list[Member], list[Member]]] = []
-    for some in (wanted.keys() - managed, managed):
+    for some in (wanted.keys() - managed - set(suspect), managed - set(suspect)):
         parts: list[tuple[list[Member], list[Member]]] = []
         mine = sorted(some)
         profiles = [m for m in mine if m[0] == PROFILE]
@@ -115,10 +120,18 @@ def plan(listed: Listed, most_weight: int = MOST_WEIGHT) -> list[Package]:
             else:
                 parts.append((chunk, []))
         everything += parts
+    step = -(-len(suspect) // _MOST_SUSPECT) or 1
+    everything += [(suspect[at : at + step], []) for at in range(0, len(suspect), step)]
     return [
         Package(f"{number:04d}", tuple(some), tuple(along))
         for number, (some, along) in enumerate(everything, 1)
     ]
+
+
+def _misnamed(one: Component) -> bool:
+    """True for a component whose file could not be in a ZIP that is kept."""
+    names = (unquote(one.full_name), unquote(one.file_name) or "-")
+    return any(zipped.name_trouble(name) for name in names)
 
 
 def _chunks(
