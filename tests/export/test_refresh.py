@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -507,7 +508,11 @@ def test_files_are_linked_and_new_versions_fetched(make_rig: Callable[..., Rig])
     new = {*rig.org.new_versions([1, 2]), *rig.org.new_files(2)}
     purged = set(rig.org.purge_rows("Attachment", [0, 1]))
     before = len(rig.server.requests)
+    rig.notes.costs.clear()
     result = go(rig, refresh=True)
+    # What is taken over costs no call. About: two were purged, and links have no bytes.
+    [told] = re.findall(r"About (\d+) files", " ".join(rig.notes.costs))
+    assert int(told) < first.files_fetched / 3
     given = [one.path for one in rig.server.requests[before:] if one.status == 200]
     asked = [path for path in given if path.endswith("/VersionData")]
     assert {path.split("/")[-2] for path in asked} == new

@@ -18,7 +18,15 @@ from sfexit.export.files.fetching import Outcome, mismatch
 from sfexit.export.files.listing import Body
 from sfexit.export.means import Means
 
-_COLUMNS = ("path", "bytes", "sha256", "salesforce_md5", "salesforce_bytes", "modified")
+_COLUMNS = (
+    "path",
+    "bytes",
+    "sha256",
+    "salesforce_md5",
+    "salesforce_bytes",
+    "modified",
+    "reference",
+)
 
 
 def unchanged(body: Body, told: dict[str, str]) -> bool:
@@ -58,9 +66,18 @@ class Held:
         columns = ", ".join(f"{name} TEXT" for name in _COLUMNS)
         held._db.execute(f"CREATE TABLE held (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
         held._db.execute("BEGIN")
-        held._db.executemany("INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?, ?)", _rows(bag))
+        held._db.executemany(
+            "INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _rows(bag)
+        )
         held._db.execute("COMMIT")
         return held
+
+    @property
+    def files(self) -> int:
+        """How many bodies that bag has, pictures aside."""
+        with self._lock:
+            row = self._db.execute("SELECT count(*) FROM held WHERE reference = ''").fetchone()
+        return int(row[0])
 
     def find(self, key: str) -> dict[str, str] | None:
         """The line of the index that this key's body has."""

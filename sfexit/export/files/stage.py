@@ -8,7 +8,7 @@ journal knows is not asked for again.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
@@ -140,7 +140,10 @@ class Files(Stage):
 
     def _planned(self) -> tuple[int, str]:
         """About how many files there are, and what those cost that are not here."""
-        total, here = self._about_how_many(), self._here()
+        total = self._about_how_many()
+        here = self._here([one.object for one in self._recipes() if one.blobs])
+        if self._held is not None:
+            here = max(here, self._held.files)  # most of those are taken over, without a call
         if total <= here or not self.means.selection.files:
             return total, ""
         budget = self.means.client.budget
@@ -161,13 +164,13 @@ class Files(Stage):
         calls_a_day = budget.org_usage[1] if budget.org_usage is not None else None
         return quota_row(calls_a_day, budget.share, files)
 
-    def _here(self) -> int:
-        """Files that are in the bag, or that are named as an exception."""
-        [row] = self.means.journal.rows(
-            "SELECT (SELECT count(*) FROM body) + "
-            "(SELECT count(*) FROM body_exception WHERE NOT kept) AS n"
+    def _here(self, objects: Sequence[str] = ()) -> int:
+        """Files that are in the bag, or that are named as an exception; of these objects or all."""
+        rows = self.means.journal.rows(
+            "SELECT object, count(*) AS n FROM (SELECT object FROM body UNION ALL "
+            "SELECT object FROM body_exception WHERE NOT kept) GROUP BY object"
         )
-        return int(row["n"])
+        return sum(row["n"] for row in rows if not objects or row["object"] in objects)
 
     def _so_far(self) -> str:
         here = self._here()
