@@ -336,7 +336,8 @@ def test_20_the_own_budget_pauses_before_the_quota(rig: Rig) -> None:
             assert rig.org.used() <= 31
             rig.org.restore_quota()
     assert runs > 1
-    assert_complete(rig, result)
+    # When the very last call is spent, none is left to tidy up the query job with.
+    assert_complete(rig, result, jobs=rig.org.used() < 29)
 
 
 def test_21_a_wish_for_patience_is_granted(rig: Rig) -> None:
