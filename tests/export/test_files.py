@@ -308,6 +308,13 @@ def test_quota_spent_in_mid_run_pauses_and_goes_on(rig: Rig) -> None:
     assert set(body_calls(rig).values()) == {1}
 
 
+def test_too_many_files_to_count_at_a_pause(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage, "_COUNTED", 10)
+    rig.fail("quota", "blob", nth=25)
+    with pytest.raises(Paused, match=r"files are here \(images .* come on top"):
+        rig.run()
+
+
 def test_stopped_between_two_files_it_goes_on(rig: Rig) -> None:
     stop = threading.Event()
     rig.notes.file_stored = lambda size: stop.set()  # type: ignore[method-assign]

@@ -35,6 +35,7 @@ from sfexit.salesforce import org as orgs
 
 _FETCHING = 12  # threads; as many as the client allows ask at once
 _READ_AT_ONCE = 2
+_COUNTED = 100_000  # files that a pause may count one by one, in some ten seconds
 _IMAGES = 500  # the last ones that were begun: more than can be under way
 
 
@@ -173,14 +174,16 @@ class Files(Stage):
         return sum(row["n"] for row in rows if not objects or row["object"] in objects)
 
     def _so_far(self) -> str:
-        here = self._here()
-        listed = sum(1 for body in self.listed() if not body.elsewhere)  # images are among them
-        total = max(listed, here)
+        here, total, on_top = self._here(), self._about_how_many(), self._on_top()
+        if total <= _COUNTED:
+            total = sum(1 for body in self.listed() if not body.elsewhere)
+            on_top = ""  # images are among them
+        total = max(total, here)
         row = self._cost(total - here)
         more = ""
         if total > here and row is not None and row.days_for_own_files is not None:
             more = f"; at this share of the calls the others take {spelled(row.days_for_own_files)}"
-        return f"{here:,} of about {total:,} files are here{more}."
+        return f"{here:,} of about {total:,} files are here{on_top}{more}."
 
     def _fetch_all(self) -> None:
         # More threads than may ask at once: while some ask, others write and flush what came.
