@@ -243,12 +243,12 @@ def _set_aside(home: HomeLayout, disk: Disk, path: Path, relative: str) -> None:
 
 def damaged_files(home: HomeLayout, journal: Journal) -> list[str]:
     """Published files that are no pages and are gone or not as they were written."""
-    damaged = []
-    for row in journal.rows("SELECT path, bytes, sha256 FROM file ORDER BY path"):
-        seen = bodies.look(layout.within(home.work_bag, row["path"]))
-        if seen is None or (seen.size, seen.sha256) != (row["bytes"], row["sha256"]):
-            damaged.append(row["path"])
-    return damaged
+    return [
+        row["path"]
+        for row in journal.rows("SELECT path, bytes, sha256 FROM file ORDER BY path")
+        if bodies.look(layout.within(home.work_bag, row["path"]), md5=False)
+        != bodies.Seen(row["bytes"], row["sha256"])
+    ]
 
 
 def seal(

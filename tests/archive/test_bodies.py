@@ -45,6 +45,7 @@ def test_what_lies_on_the_disk_is_told(tmp_path: Path, content: bytes, witnessed
     writer.publish(tmp_path / "a.pdf")
     assert (tmp_path / "a.pdf").read_bytes() == content
     assert look(tmp_path / "a.pdf") == told(content)
+    assert look(tmp_path / "a.pdf", md5=False) == Seen(len(content), told(content).sha256)
     assert [one.name for one in tmp_path.iterdir()] == ["a.pdf"]
 
 

@@ -19,14 +19,8 @@ from sfexit.export.files.listing import Body
 from sfexit.export.means import Means
 
 _COLUMNS = (
-    "path",
-    "bytes",
-    "sha256",
-    "salesforce_md5",
-    "salesforce_bytes",
-    "modified",
-    "reference",
-)
+    "path", "bytes", "sha256", "salesforce_md5", "salesforce_bytes", "modified", "reference",
+)  # fmt: skip
 
 
 def unchanged(body: Body, told: dict[str, str]) -> bool:
@@ -66,9 +60,9 @@ class Held:
         columns = ", ".join(f"{name} TEXT" for name in _COLUMNS)
         held._db.execute(f"CREATE TABLE held (key TEXT PRIMARY KEY, {columns}) WITHOUT ROWID")
         held._db.execute("BEGIN")
-        held._db.executemany(
-            "INSERT OR IGNORE INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _rows(bag)
-        )
+        places = ", ".join("?" for _ in ("key", *_COLUMNS))
+        insert = f"INSERT OR IGNORE INTO held VALUES ({places})"  # noqa: S608 - question marks
+        held._db.executemany(insert, _rows(bag))
         held._db.execute("COMMIT")
         return held
 

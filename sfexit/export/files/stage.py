@@ -29,7 +29,6 @@ from sfexit.export.files.settling import Settler
 from sfexit.export.files.telling import Counts
 from sfexit.export.means import Means
 from sfexit.export.object_line import silent
-from sfexit.export.quota import QuotaRow, quota_row, spelled
 from sfexit.export.stage import Stage
 from sfexit.salesforce import org as orgs
 
@@ -160,10 +159,10 @@ class Files(Stage):
         some = any(one.rich or one.photo for one in self._recipes())
         return " (images in rich text and photos come on top)" if some else ""
 
-    def _cost(self, files: int) -> QuotaRow | None:
+    def _cost(self, files: int) -> quota.QuotaRow | None:
         budget = self.means.client.budget
         calls_a_day = budget.org_usage[1] if budget.org_usage is not None else None
-        return quota_row(calls_a_day, budget.share, files)
+        return quota.quota_row(calls_a_day, budget.share, files)
 
     def _here(self, objects: Sequence[str] = ()) -> int:
         """Files that are in the bag, or that are named as an exception; of these objects or all."""
@@ -182,7 +181,8 @@ class Files(Stage):
         row = self._cost(total - here)
         more = ""
         if total > here and row is not None and row.days_for_own_files is not None:
-            more = f"; at this share of the calls the others take {spelled(row.days_for_own_files)}"
+            days = quota.spelled(row.days_for_own_files)
+            more = f"; at this share of the calls the others take {days}"
         return f"{here:,} of about {total:,} files are here{on_top}{more}."
 
     def _fetch_all(self) -> None:
