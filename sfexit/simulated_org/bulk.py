@@ -7,8 +7,8 @@ import math
 import re
 import secrets
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .csvtext import DELIMITERS, LINE_ENDINGS, cell
@@ -48,7 +48,7 @@ class Job:
     total_override: int | None = None
     stuck: bool = False
     forced: tuple[str, str | None] | None = None
-    made: float = field(default_factory=time.monotonic)
+    made: float = 0.0
     began: float | None = None
     ends: float = math.inf
 
@@ -124,6 +124,7 @@ class BulkJobs:
         self._made = 0
         self._times: list[float] = []
         self.pace = Pace()
+        self.clock: Callable[[], float] = time.monotonic  # rules how long jobs take
 
     # -- create -------------------------------------------------------------------------
 
@@ -170,6 +171,7 @@ class BulkJobs:
             ending,
             now,
             selection,
+            made=self.clock(),
         )
         self._jobs[job.id] = job
         self._times.append(now)
@@ -263,7 +265,7 @@ class BulkJobs:
             return  # queued: stays UploadComplete
         job.polls += 1
         early = (
-            time.monotonic() < job.ends
+            self.clock() < job.ends
             if self.pace.shortest_job_seconds
             else job.polls <= self.org.bulk_job_delay_polls
         )
@@ -274,7 +276,7 @@ class BulkJobs:
 
     def _start_jobs(self) -> None:
         """Let waiting jobs begin, each at the moment a place became free for it."""
-        now, pace = time.monotonic(), self.pace
+        now, pace = self.clock(), self.pace
         with self.org.lock:
             jobs = list(self._jobs.values())
             ends = [j.ends for j in jobs if j.began is not None and j.ends > now - 600]
@@ -312,7 +314,7 @@ class BulkJobs:
             else:
                 job.state = "JobComplete"
         job.finished = self.org.now()
-        job.ends = min(job.ends, time.monotonic())
+        job.ends = min(job.ends, self.clock())
 
     def abort(self, job: Job) -> None:
         """``PATCH {"state": "Aborted"}``."""
@@ -321,7 +323,7 @@ class BulkJobs:
         job.state = "Aborted"
         job.stuck = False
         job.finished = self.org.now()
-        job.ends = min(job.ends, time.monotonic())
+        job.ends = min(job.ends, self.clock())
 
     def delete(self, job: Job) -> None:
         """``DELETE``: only finished jobs."""
