@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import escape
 
+from . import record_types
 from .schema import Field, SObject, label_of
 from .translations import translated
 
@@ -204,6 +205,7 @@ class Components:
         body = "".join(self._field(f) for f in o.fields if f.custom)
         if o.custom:
             body += _tag("label", o.label or label_of(o.name))
+        body += record_types.metadata(self.org, o)
         content = document("CustomObject", body)
         yield component(kinds["CustomObject"], o.name, content, **managed)
         if "layoutable" not in o.flags:

@@ -19,6 +19,7 @@ from .errors import ApiError, not_found
 from .limits import limits, record_counts
 from .org import NEWEST_VERSION, OLDEST_VERSION, SimulatedOrg
 from .query import as_text, row_json
+from .record_types import of_object
 from .soql import parse
 from .translations import language_of
 from .visibility import SimulatedUser
@@ -539,7 +540,8 @@ class Routes:
             for n, f in self.org.children(sobject.name)
             if shows(n)
         ]
-        return Answer(200, sobject.describe_text(version, children, self._language(request)))
+        types = [one.info(sobject.name, version) for one in of_object(self.org, sobject.name)]
+        return Answer(200, sobject.describe_text(version, children, self._language(request), types))
 
     def photo(self, request: Request, version: str, row_id: str) -> Answer:
         """The photo resources of users and groups."""

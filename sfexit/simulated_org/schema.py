@@ -354,10 +354,15 @@ class SObject:
         }
 
     def describe_text(
-        self, version: str, children: Iterable[str], language: str = "en_US"
+        self,
+        version: str,
+        children: Iterable[str],
+        language: str = "en_US",
+        record_types: Iterable[dict[str, Any]] = (),
     ) -> bytes:
-        """sObject Describe as JSON text; ``children`` are finished entries."""
+        """sObject Describe as JSON text; ``children`` and ``record_types`` are finished entries."""
         out = self.describe(version, [], language)
+        out["recordTypeInfos"] += record_types
         out["fields"] = out["childRelationships"] = _HOLE
         text = json.dumps(out, separators=(",", ":"), ensure_ascii=False)
         # two holes: childRelationships stands before fields

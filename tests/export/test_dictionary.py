@@ -243,6 +243,40 @@ def test_what_the_metadata_say_in_their_odder_forms(tmp_path: Path):
     assert "fr: Affaire" in Parsed(b"".join(page.pieces("T", {}, {}, [one], [])).decode()).text
 
 
+def test_the_values_that_a_record_type_allows(tmp_path: Path):
+    """Its own, those of its business process, and those of people, whose rows are accounts."""
+    files = {
+        "unpackaged/objects/Opportunity.object": f"<CustomObject {META}><recordTypes><fullName>Big"
+        "</fullName><active>true</active><businessProcess>Long</businessProcess><picklistValues>"
+        "<picklist>Type</picklist><values><fullName>New %2F old</fullName><default>true</default>"
+        "</values><values><fullName>50%25</fullName><default>false</default></values>"
+        "</picklistValues><picklistValues><picklist>Heat__c</picklist></picklistValues>"
+        "</recordTypes><businessProcesses><fullName>Long</fullName><values><fullName>Closed Won"
+        "</fullName></values></businessProcesses></CustomObject>",
+        "unpackaged/objects/PersonAccount.object": f"<CustomObject {META}><recordTypes><fullName>"
+        "Person</fullName><picklistValues><picklist>Industry</picklist><values><fullName>Arts"
+        "</fullName></values></picklistValues></recordTypes></CustomObject>",
+    }  # fmt: skip
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    found = read_meanings([path])
+    assert found["Opportunity", "Type"].allowed == {"Big": "New / old (default), 50%"}
+    assert found["Opportunity", "Heat__c"].allowed == {"Big": ""}
+    assert found["Opportunity", "StageName"].allowed == {"Big": "Closed Won"}
+    assert found["Account", "Industry"].allowed == {"Person": "Arts"}
+    described = {"name": "Opportunity", "fields": [{"name": "Type"}, {"name": "Heat__c"}]}
+    one = entries.entry(described, found, None, 1)
+    told = [dict(zip(entries.COLUMNS, line, strict=True)) for line in entries.cells(one)]
+    assert [cells["values_by_record_type"] for cells in told] == [
+        "Big: New / old (default), 50%", "Big: ",
+    ]  # fmt: skip
+    shown = Parsed(b"".join(page.pieces("T", {}, {}, [one], [])).decode()).text
+    assert "Record type Big: New / old (default), 50%" in shown
+    assert "Record type Big: no value" in shown
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n"])
 def test_no_cell_is_a_formula_to_a_spreadsheet(start: str):
     one = entry_of(inlineHelpText=f"{start}1+1", calculatedFormula=f"{start}HYPERLINK(1)")

@@ -12,8 +12,8 @@ from sfexit.export.dictionary.meaning import OBJECT, RECORD_TYPE, Meaning, Meani
 
 COLUMNS = (
     "object", "object_label", "field", "label", "type", "length", "precision", "scale", "help",
-    "formula", "controlled_by", "values", "refers_to", "translations", "in_archive",
-    "rows_seen", "filled", "why_not",
+    "formula", "controlled_by", "values", "values_by_record_type", "refers_to", "translations",
+    "in_archive", "rows_seen", "filled", "why_not",
 )  # fmt: skip
 # A cell that begins so is a formula to a spreadsheet (OWASP, "CSV Injection").
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
@@ -33,6 +33,7 @@ class FieldLine:
     formula: str  # or a roll-up in words
     controlled_by: str  # the field whose value says which values may be chosen here
     values: tuple[tuple[str, str, bool], ...]  # value, label, active
+    allowed: tuple[tuple[str, str], ...]  # record type, the values that its rows may take
     refers_to: tuple[str, ...]
     translations: tuple[tuple[str, str], ...]  # language, words
     seen: int | None
@@ -126,6 +127,7 @@ def _field(
         formula=_text(one, "calculatedFormula") or meaning.formula,
         controlled_by=_text(one, "controllerName"),
         values=tuple(values),
+        allowed=tuple(sorted(meaning.allowed.items())),
         refers_to=tuple(str(name) for name in _list(one, "referenceTo")),
         translations=tuple(_translations(meaning)),
         seen=filled.seen if filled is not None and there else None,
@@ -159,7 +161,9 @@ def cells(one: ObjectEntry) -> Iterator[Sequence[str]]:
             for value in (
                 one.name, one.label, f.name, f.label, f.type, str(f.length or ""),
                 str(f.precision or ""), str(f.scale or ""), f.help, f.formula, f.controlled_by,
-                values_in_words(f.values), " ".join(f.refers_to),
+                values_in_words(f.values),
+                "; ".join(f"{name}: {values}" for name, values in f.allowed),
+                " ".join(f.refers_to),
                 "; ".join(f"{language}: {words}" for language, words in f.translations),
                 "true" if f.seen is not None else "false",
                 "" if f.seen is None else str(f.seen), "" if f.filled is None else str(f.filled),

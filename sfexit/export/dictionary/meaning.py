@@ -1,8 +1,10 @@
-"""What only the metadata tell of fields: inactive values, translations, formulas, roll-ups.
+"""What only the metadata tell of fields: inactive values, translations, formulas, roll-ups, and
+which values a record type allows.
 
 Read out of the ZIPs of the bag, file by file, never unpacked to the disk (Metadata API guide,
-"CustomObject", "CustomField", "GlobalValueSet", "StandardValueSet", "CustomObjectTranslation",
-"GlobalValueSetTranslation", "StandardValueSetTranslation").
+"CustomObject", "CustomField", "RecordType", "BusinessProcess", "GlobalValueSet",
+"StandardValueSet", "CustomObjectTranslation", "GlobalValueSetTranslation",
+"StandardValueSetTranslation").
 """
 
 from __future__ import annotations
@@ -26,20 +28,28 @@ _MOST_BYTES = 64 << 20  # of one file; an object with 800 fields has about 1 MB
 _PACKAGED = re.compile(r"(\w+)-([A-Za-z0-9_]+?)(__[a-z]+)")
 OBJECT = ""  # in place of a field: the object itself
 RECORD_TYPE = "RecordTypeId"
+# The values of these are no record type's own: it names a business process, which has them.
+_BY_PROCESS = {
+    "Opportunity": "StageName", "Case": "Status", "Lead": "Status", "Solution": "Status",
+}  # fmt: skip
+# The record types of people stand in a file of their own; their rows are accounts.
+_ROWS_OF = {"PersonAccount": "Account"}
 
 Values = dict[str, list[str]]  # the texts below an element, by name
 
 
 @dataclass
 class Meaning:
-    """Of one field: values out of use (value → label), its formula, and, by language, its label
-    and the labels of its values."""
+    """Of one field: values out of use (value → label), its formula, by language its label and the
+    labels of its values, and by record type (its API name), in words, the values that its rows may
+    take."""
 
     inactive: dict[str, str] = field(default_factory=dict)
     formula: str = ""  # or a roll-up in words
     value_set: str = ""  # the global one that it takes its values from
     labels: dict[str, str] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    allowed: dict[str, str] = field(default_factory=dict)
 
     def take_values(self, other: Meaning) -> None:
         """What is known of the values of `other`; what is known already stays."""
@@ -56,6 +66,8 @@ class _Found:
     fields: Meanings = field(default_factory=lambda: defaultdict(Meaning))
     shared: dict[str, Meaning] = field(default_factory=lambda: defaultdict(Meaning))
     standard: dict[str, Meaning] = field(default_factory=lambda: defaultdict(Meaning))
+    processes: dict[tuple[str, str], str] = field(default_factory=dict)  # by object and name
+    by_process: list[tuple[str, str, str]] = field(default_factory=list)  # object, type, process
 
     def together(self) -> Meanings:
         """The fields, each with what is known of the set that its values are from."""
@@ -66,6 +78,10 @@ class _Found:
         for meaning in self.fields.values():
             if meaning.value_set:
                 meaning.take_values(self.shared[_bare(meaning.value_set)])
+        for entity, record_type, process in self.by_process:
+            values = self.processes.get((entity, process))
+            if values is not None and entity in _BY_PROCESS:
+                self.fields[entity, _BY_PROCESS[entity]].allowed[record_type] = values
         return dict(self.fields)
 
 
@@ -119,17 +135,44 @@ class _Objects(_Taker):
         "CustomObject/fields/summaryFilterItems",
         "CustomObject/fields/valueSet",
         "CustomObject/fields/valueSet/valueSetDefinition/value",
+        "CustomObject/businessProcesses",
+        "CustomObject/businessProcesses/values",
+        "CustomObject/recordTypes",
+        "CustomObject/recordTypes/picklistValues",
+        "CustomObject/recordTypes/picklistValues/values",
     )
 
     def take(self, path: str, values: Values, /) -> None:
-        if path != self.records[0]:
+        kind = path.removeprefix("CustomObject/")
+        if kind == "fields":
+            self._field(values)
+        elif kind == "businessProcesses":
+            name = _first(values, "fullName")
+            self.found.processes[self.name, name] = _allowed(one for _, one in self.waiting)
+        elif kind == "recordTypes":
+            self._record_type(values)
+        else:
             self.waiting.append((path, values))
             return
+        self.waiting = []
+
+    def _record_type(self, values: Values) -> None:
+        record_type, entity = _first(values, "fullName"), _ROWS_OF.get(self.name, self.name)
+        if process := _first(values, "businessProcess"):
+            self.found.by_process.append((entity, record_type, process))
+        inside: list[Values] = []
+        for where, one in self.waiting:
+            if where.endswith("/values"):
+                inside.append(one)
+            else:  # the picklist that they belong to is over
+                meaning = self.found.fields[entity, _first(one, "picklist")]
+                meaning.allowed[record_type], inside = _allowed(inside), []
+
+    def _field(self, values: Values) -> None:
         meaning = self.found.fields[self.name, _first(values, "fullName")]
         inside: dict[str, list[Values]] = defaultdict(list)
         for where, one in self.waiting:
             inside[where.rpartition("/")[2]].append(one)
-        self.waiting = []
         meaning.formula = _first(values, "formula") or _rollup(values, inside["summaryFilterItems"])
         for one in inside["valueSet"]:
             meaning.value_set = _first(one, "valueSetName")
@@ -252,6 +295,14 @@ def _take_inactive(meaning: Meaning, values: Iterable[Values]) -> None:
     for one in values:
         if _first(one, "isActive") == "false":
             meaning.inactive[_first(one, "fullName")] = _first(one, "label")
+
+
+def _allowed(values: Iterable[Values]) -> str:
+    """The values of a record type or process in words; each is encoded there as in an address."""
+    return ", ".join(
+        unquote(_first(one, "fullName")) + " (default)" * (_first(one, "default") == "true")
+        for one in values
+    )
 
 
 def _take_translation(meaning: Meaning, language: str, values: Values) -> None:

@@ -140,6 +140,11 @@ def _meaning(f: FieldLine) -> str:
         parts.append(f"Which values may be chosen depends on <code>{text(f.controlled_by)}</code>")
     if f.values:
         parts.append("Values: " + "; ".join(_value(*value) for value in f.values))
+    for record_type, values in f.allowed:
+        parts.append(
+            f"<span class='small'>Record type <code>{text(record_type)}</code>: "
+            f"{text(values) or 'no value'}</span>"
+        )
     for language, words in f.translations:
         parts.append(f"<span class='small'>{text(language)}: {text(words)}</span>")
     return "<br>".join(parts)
