@@ -1,4 +1,4 @@
-"""The stage that keeps what reports and dashboards are: their definitions, and results if wanted.
+"""The stages that keep what reports and dashboards are: their definitions, and results if wanted.
 
 A row of Report says little more than a name. What it asks for stands in its definition, which the
 Analytics REST API tells one by one ("Get Report Metadata"; a call each), and of what it shows at
@@ -55,22 +55,23 @@ class _One:
 
 
 class Definitions(Stage):
-    """Definitions of all reports and dashboards whose rows are in the bag; `results` are run only
-    if asked for."""
+    """Definitions of all reports and dashboards whose rows are in the bag. `results` says whether
+    `Results` follows."""
 
     def __init__(self, means: Means, *, results: bool) -> None:
         super().__init__(means)
-        self._results = results
+        self.results = results
         self._refused: dict[tuple[str, str, bool], str] = {}
         self._held = False  # told that reports have to wait
 
     def take(self) -> None:
-        # Definitions first: results may have to wait for hours.
-        todo = sorted(
-            (one for one in self._all() if not self._known(one)), key=lambda one: one.result
-        )
+        self.fetch("Reading reports and dashboards", results=False)
+
+    def fetch(self, phase: str, *, results: bool) -> None:
+        """Bring in the definitions, or the results, that are not there yet, and list them."""
+        todo = [one for one in self._all() if one.result is results and not self._known(one)]
         if todo:
-            self.means.tally.phase("Reading reports and dashboards")
+            self.means.tally.phase(phase)
         running: dict[Future[None], _One] = {}
         try:
             for one in todo:
@@ -106,7 +107,7 @@ class Definitions(Stage):
                     if deleted == "true":
                         continue
                     yield _One(name, row_id, text)
-                    if self._results and name == "Report":
+                    if self.results and name == "Report":
                         yield _One(name, row_id, text, result=True)
 
     def _known(self, one: _One) -> bool:
@@ -210,3 +211,16 @@ class Definitions(Stage):
                 if text
             ),
         )  # fmt: skip
+
+
+class Results(Stage):
+    """What the reports show. Behind everything else that is taken: the org runs so many reports an
+    hour, and thousands of them keep an export waiting for hours."""
+
+    def __init__(self, means: Means, definitions: Definitions) -> None:
+        super().__init__(means)
+        self._definitions = definitions
+
+    def take(self) -> None:
+        if self._definitions.results:
+            self._definitions.fetch("Running reports", results=True)

@@ -29,7 +29,7 @@ from sfexit.errors import (
 )
 from sfexit.export import catalogue, closing, opening
 from sfexit.export.catalogue import Catalogue, FirstLook
-from sfexit.export.definitions import Definitions
+from sfexit.export.definitions import Definitions, Results
 from sfexit.export.dictionary.stage import Dictionary
 from sfexit.export.files import unlisted
 from sfexit.export.files.held import Held
@@ -227,7 +227,8 @@ def _run(
     metadata = Metadata(means)
     dictionary = Dictionary(means)
     stages: list[Stage] = [
-        objects, organization, looking, records, files, definitions, metadata, dictionary, closer,
+        objects, organization, looking, records, files, definitions, metadata, dictionary,
+        Results(means, definitions), closer,
     ]  # fmt: skip
 
     if resumed:

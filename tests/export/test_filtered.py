@@ -7,6 +7,7 @@ import csv
 import gzip
 import json
 import random
+import re
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -460,6 +461,10 @@ def test_more_reports_than_an_hour_allows_wait_for_the_next(
     assert len(reports) == count > 6
     assert all(row["result_state"] and not row["refused"] for row in reports)
     assert private.time() - before > 3600
+    # Nothing else waits with them.
+    asked = [one.path for one in private.server.requests]
+    last = max(n for n, path in enumerate(asked) if "/services/Soap/m/" in path)
+    assert last < min(n for n, path in enumerate(asked) if re.search(r"/reports/00O\w+$", path))
     assert private.notes.said("Reports are held back")
     assert ledger_of(bag)["Report"].witnesses["results"] == len(reports)
 
