@@ -12,6 +12,7 @@ SfexitError
 ├── Paused                quota or disk; run the same command again           → exit 75
 │   ├── QuotaSpent
 │   └── DiskTrouble
+│       └── MediumFault   the disk lost what it was given: write it anew, a few times
 ├── Interrupted           the user or the system asked us to stop             → exit 130
 ├── OrgRefused            the org said no to this request: try another road, or record it
 ├── Transient             worth another try: network, 5xx, throttling
@@ -76,6 +77,11 @@ class QuotaSpent(Paused):
 
 class DiskTrouble(Paused):
     """The disk is full, read-only or failing; what was published before is whole."""
+
+
+class MediumFault(DiskTrouble):
+    """The disk reported a fault, or gave back other bytes than it was given: what was being
+    written is thrown away, and worth writing anew (`archive.durable.written_anew`)."""
 
 
 class Interrupted(SfexitError):

@@ -21,7 +21,7 @@ from typing import NoReturn
 from sfexit.archive import layout
 from sfexit.archive.durable import Disk, Handle, close
 from sfexit.archive.journal import Journal
-from sfexit.errors import DiskTrouble, Transient
+from sfexit.errors import DiskTrouble, MediumFault
 
 _READ_BYTES = 1 << 19
 _AT_ONCE = 1000
@@ -97,7 +97,7 @@ class BodyWriter:
             self.size = found.st_size
 
     def feed(self, piece: bytes) -> None:
-        """Take bytes. Raises DiskTrouble, Transient."""
+        """Take bytes. Raises DiskTrouble."""
         if self._handle is None:
             if self.size:
                 self._handle = self._disk.append(self._part)
@@ -115,7 +115,7 @@ class BodyWriter:
     def seen(self) -> Seen:
         """Flush what was taken and read it again.
 
-        Raises Transient when the disk does not give back what it was given, DiskTrouble.
+        Raises DiskTrouble, as MediumFault when the disk does not give back what it was given.
         """
         if self._seen is None:
             if self._handle is None:
@@ -123,7 +123,7 @@ class BodyWriter:
             assert self._handle is not None
             try:
                 self._disk.sync(self._handle)
-            except (DiskTrouble, Transient):
+            except DiskTrouble:
                 # What was not flushed may be lost, and read all the same: no run goes on with it.
                 self.leave(keep=False)
                 self.size = 0
@@ -148,7 +148,7 @@ class BodyWriter:
         """End without publishing; `keep` what came for another run to go on with."""
         self._let_go()
         if not keep:
-            with contextlib.suppress(DiskTrouble, Transient):
+            with contextlib.suppress(DiskTrouble):
                 self._forget_part()
 
     def _forget_part(self) -> None:
@@ -221,7 +221,7 @@ def _pieces(path: Path) -> Iterator[memoryview | None]:
 
 def copy(disk: Disk, source: Path, final: Path, seen: Seen) -> bool:
     """Publish a copy of a file that was `seen`, durable only after `make_durable`; False when the
-    copy is another. Raises DiskTrouble, Transient."""
+    copy is another. Raises DiskTrouble."""
     part = final.with_name(final.name + layout.PART_SUFFIX)
     disk.remove(part)
     handle = disk.create(part)
@@ -239,8 +239,7 @@ def copy(disk: Disk, source: Path, final: Path, seen: Seen) -> bool:
 
 
 def _altered(path: Path) -> NoReturn:
-    told = OSError(errno.EIO, "other bytes than were written")
-    raise Transient(f"the disk gave back other bytes than it was given ({path})") from told
+    raise MediumFault(f"the disk gave back other bytes than it was given ({path})")
 
 
 def is_there(bag: Path, body: StoredBody) -> bool:

@@ -15,12 +15,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
-from sfexit.errors import DiskTrouble, Transient
+from sfexit.errors import DiskTrouble, MediumFault
+
+T = TypeVar("T")
 
 _NO_SPACE = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 # No hard links here, another file system, too many names, or somebody else's file (Linux,
@@ -29,6 +31,7 @@ _NO_LINKS = {
     errno.EPERM, errno.EXDEV, errno.EMLINK, errno.EACCES, errno.EINVAL, errno.ENOSYS,
     getattr(errno, "EOPNOTSUPP", errno.EINVAL), getattr(errno, "ENOTSUP", errno.EINVAL),
 }  # fmt: skip
+_TRIES = 3  # on a disk that reports faults
 _WINDOWS_RETRIES = 20  # virus scanners hold fresh files for moments
 
 
@@ -168,7 +171,7 @@ class Disk:
                 close(handle)
             self.publish(part, final)
         except BaseException:
-            with contextlib.suppress(DiskTrouble, Transient):
+            with contextlib.suppress(DiskTrouble):
                 self.remove(part)
             raise
         return digest.hexdigest(), size
@@ -232,9 +235,23 @@ def close(handle: Handle) -> None:
         handle.close()
 
 
+def written_anew(write: Callable[[], T], note: Callable[[str], None] = lambda _: None) -> T:
+    """What `write` returns, begun anew a few times when the medium reports a fault.
+
+    `write` leaves nothing half-written behind; `note` is told of each fault. Raises MediumFault
+    when it goes on, and whatever else `write` raises.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return write()
+        except MediumFault as fault:
+            note(fault.message)
+    return write()
+
+
 class telling:
-    """Turns the system's errors into what the caller should do: DiskTrouble, or Transient for a
-    fault of the medium."""
+    """Turns the system's errors into what the caller should do: DiskTrouble, or MediumFault for
+    one that may not come again."""
 
     def __init__(self, path: Path | None) -> None:
         self._where = f" ({path})" if path is not None else ""
@@ -253,8 +270,7 @@ class telling:
                 "the system allows this process no more open files: raise the limit (ulimit -n)"
             ) from error
         if number == errno.EIO:
-            # Whatever was being written is thrown away and fetched anew.
-            raise Transient(f"the disk reported a fault while writing{self._where}") from error
+            raise MediumFault(f"the disk reported a fault while writing{self._where}") from error
         # Read-only, vanished, forbidden, or something no list foresees: none of it is worth a
         # second try by the program.
         raise DiskTrouble(

@@ -20,7 +20,7 @@ from sfexit.archive.durable import Disk, Handle, close
 from sfexit.archive.layout import PART_SUFFIX
 from sfexit.archive.row_starts import RowStarts
 from sfexit.archive.rows import HeaderReader, RowCounter
-from sfexit.errors import DamagedAnswer, DiskTrouble, Transient
+from sfexit.errors import DamagedAnswer, DiskTrouble
 from sfexit.gzipped import Gunzip, Gzip
 
 # Salesforce serves no result file above 1 GB (limits of Bulk API 2.0); a page that unpacks to more
@@ -106,7 +106,7 @@ class PageWriter:
         if self._handle is not None:
             close(self._handle)
             self._handle = None
-        with contextlib.suppress(DiskTrouble, Transient):
+        with contextlib.suppress(DiskTrouble):
             self._disk.remove(self._part)  # absent after `publish`
 
     def feed(self, piece: bytes) -> None:

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.archive import bagit, bodies, datapackage, layout, ledger, signing
-from sfexit.archive.durable import Disk
+from sfexit.archive.durable import Disk, written_anew
 from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import Journal
 from sfexit.archive.journal_index import RECOVER
@@ -29,7 +29,7 @@ from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows
 from sfexit.catalog import Description
-from sfexit.errors import ArchiveProblem, DiskTrouble, Transient
+from sfexit.errors import ArchiveProblem
 from sfexit.gzipped import Gzip, gunzip_all
 
 _PAGE_COLUMNS = (
@@ -53,7 +53,6 @@ _OURS = frozenset(
     ]
 )  # fmt: skip
 _FLUSHED_AT_ONCE = 8
-_FILE_TRIES = 3  # at writing a small file on a disk that reports faults
 
 
 @dataclass(frozen=True)
@@ -128,13 +127,7 @@ def _pieces(path: Path) -> Iterator[bytes]:
 
 def write_whole(disk: Disk, final: Path, data: bytes) -> None:
     """Publish a small file; a fault of the medium is met by writing it anew, a few times."""
-    for attempt in range(_FILE_TRIES):
-        try:
-            disk.write_whole(final, data)
-            return
-        except Transient as fault:
-            if attempt == _FILE_TRIES - 1:
-                raise DiskTrouble(fault.message) from fault
+    written_anew(lambda: disk.write_whole(final, data))
 
 
 def stored_file(journal: Journal, bag: Path, relative: str) -> bytes | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sfexit.archive import layout
 from sfexit.archive.durable import Handle, close
-from sfexit.errors import DiskTrouble, Transient
+from sfexit.errors import DiskTrouble
 from sfexit.export.means import Means
 
 
@@ -74,5 +74,5 @@ class Arriving:
         if self._handle is not None:
             close(self._handle)
             self._handle = None
-        with suppress(DiskTrouble, Transient):
+        with suppress(DiskTrouble):
             self._means.disk.remove(self._part)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from sfexit.archive.durable import written_anew
 from sfexit.archive.page import PageFacts, PageWriter
 from sfexit.errors import OrgRefused, OutcomeUnknown, Transient
 from sfexit.export import by_date, by_index, plan
@@ -237,7 +238,8 @@ class BulkRoad:
                 )
                 return _Published(facts, result.next_locator)
 
-        return self._means.client.retried(once, f"page {ordinal} of {work.name}")
+        what = f"page {ordinal} of {work.name}"
+        return written_anew(lambda: self._means.client.retried(once, what), self._means.tally.note)
 
 
 @dataclass(frozen=True)

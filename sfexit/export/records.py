@@ -10,7 +10,7 @@ from dataclasses import replace
 from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.catalog import Description, ObjectEntry
-from sfexit.errors import Interrupted, OrgRefused, Paused, SfexitError, Transient
+from sfexit.errors import Interrupted, MediumFault, OrgRefused, Paused, SfexitError, Transient
 from sfexit.export import plan, scout
 from sfexit.export.catalogue import Catalogue
 from sfexit.export.means import Means
@@ -159,6 +159,10 @@ class Records(Stage):
                 line = self._settle(entry) or self._rows.read(entry, found, alone=self._alone)
             except NotYet:
                 self._waiting[entry.name] = found
+                return None
+            except MediumFault:
+                if last:
+                    raise
                 return None
             except Transient as fault:
                 if not last:

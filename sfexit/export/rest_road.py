@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from sfexit.archive.durable import written_anew
 from sfexit.archive.page import PageFacts, PageWriter, csv_rows
 from sfexit.errors import OrgRefused
 from sfexit.export import by_date, by_index, plan, wide
@@ -143,4 +144,5 @@ class RestRoad:
             )
             return facts
 
-        return self._means.client.retried(once, f"page {ordinal} of {work.name}")
+        what = f"page {ordinal} of {work.name}"
+        return written_anew(lambda: self._means.client.retried(once, what), self._means.tally.note)

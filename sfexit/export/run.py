@@ -153,10 +153,6 @@ def export(
             raise refusals.cannot_go_on(refused, "progress is kept") from refused
         except DiskTrouble as trouble:
             raise closing.in_full(trouble, disk, place, journal) from trouble
-        except Transient as fault:
-            if not isinstance(fault.__cause__, OSError):
-                raise
-            raise closing.in_full(DiskTrouble(fault.message), disk, place, journal) from fault
 
 
 def _newest_root(place: HomeLayout) -> str | None:

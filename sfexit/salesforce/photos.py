@@ -78,6 +78,4 @@ def open_photo(client: Client, object_name: str, record_id: str) -> Iterator[Bod
                 )
             yield BodyAnswer(0, "", answer.content_type, answer)
     except (DamagedAnswer, SignInProblem, UsageProblem, Transient) as fault:
-        if isinstance(fault.__cause__, OSError):
-            raise  # of the disk that it is written to
         raise OrgRefused(0, UNREACHABLE, str(fault)) from fault

@@ -11,7 +11,7 @@ import pytest
 
 from sfexit.archive.bodies import BodyWriter, Seen, copy, look
 from sfexit.archive.durable import Disk, Handle, telling
-from sfexit.errors import DiskTrouble, Transient
+from sfexit.errors import DiskTrouble, MediumFault
 
 CONTENT = bytes(range(256)) * 5000
 
@@ -52,7 +52,7 @@ def test_what_lies_on_the_disk_is_told(tmp_path: Path, content: bytes, witnessed
 def test_without_a_checksum_of_the_org_the_disk_is_compared_with_what_came(tmp_path: Path) -> None:
     writer = BodyWriter(Lying(1), tmp_path / "a.pdf", witnessed=False)
     writer.feed(CONTENT)
-    with pytest.raises(Transient, match="other bytes than it was given"):
+    with pytest.raises(MediumFault, match="other bytes than it was given"):
         writer.seen()
     writer.restart()
     assert list(tmp_path.iterdir()) == []
@@ -71,7 +71,7 @@ def test_with_a_checksum_of_the_org_what_the_disk_holds_is_told(tmp_path: Path) 
 def test_a_file_that_is_shorter_than_what_came(tmp_path: Path, witnessed: bool) -> None:
     writer = BodyWriter(Lying(1, short=True), tmp_path / "a.pdf", witnessed=witnessed)
     writer.feed(CONTENT)
-    with pytest.raises(Transient):
+    with pytest.raises(MediumFault):
         writer.publish(tmp_path / "a.pdf")
     assert not (tmp_path / "a.pdf").exists()
 
@@ -94,7 +94,9 @@ class Unflushed(Disk):
             raise OSError(self.number, "no")
 
 
-@pytest.mark.parametrize(("number", "told"), [(errno.EIO, Transient), (errno.EDQUOT, DiskTrouble)])
+@pytest.mark.parametrize(
+    ("number", "told"), [(errno.EIO, MediumFault), (errno.EDQUOT, DiskTrouble)]
+)
 def test_what_was_not_flushed_is_left_to_no_other_run(
     tmp_path: Path, number: int, told: type[Exception]
 ) -> None:
@@ -185,7 +187,7 @@ def test_what_the_medium_does_not_give_back_is_not_there(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "open", lambda *_, **__: Unreadable(errno.EIO))
         assert look(tmp_path / "a.pdf.part") is None
-        with pytest.raises(Transient, match="other bytes"):
+        with pytest.raises(MediumFault, match="other bytes"):
             writer.seen()
         patch.setattr(Path, "open", lambda *_, **__: Unreadable(errno.ESTALE))
         with pytest.raises(DiskTrouble, match="cannot be read"):

@@ -16,8 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfexit.archive import durable
-from sfexit.archive.durable import Disk, telling
-from sfexit.errors import DiskTrouble, Transient
+from sfexit.archive.durable import Disk, written_anew, telling
+from sfexit.errors import DiskTrouble, MediumFault
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_44_the_model_sees_a_journal_that_runs_ahead(tmp_path: Path) -> None:
         (errno.ENOSPC, DiskTrouble, "full"),
         (errno.EDQUOT, DiskTrouble, "full"),
         (errno.EMFILE, DiskTrouble, "open files"),
-        (errno.EIO, Transient, "fault"),
+        (errno.EIO, MediumFault, "fault"),
         (errno.EROFS, DiskTrouble, "cannot be written any more"),
         (errno.EACCES, DiskTrouble, "cannot be written any more"),
         (errno.ESTALE, DiskTrouble, "cannot be written any more"),
@@ -188,3 +188,35 @@ def test_threads_share_the_flush_of_a_folder(
     for _ in range(2):
         with pytest.raises(DiskTrouble, match="full"):
             disk.sync_folder(tmp_path)
+
+
+@pytest.mark.parametrize("faults", [0, 2, 3])
+def test_what_the_medium_lost_is_written_anew_a_few_times(faults: int) -> None:
+    told: list[str] = []
+    left = faults
+
+    def write() -> str:
+        nonlocal left
+        if left:
+            left -= 1
+            raise MediumFault("lost")
+        return "there"
+
+    if faults == 3:
+        with pytest.raises(MediumFault, match="lost"):
+            written_anew(write, told.append)
+    else:
+        assert written_anew(write, told.append) == "there"
+    assert told == ["lost"] * min(faults, 2)
+
+
+def test_no_other_trouble_of_a_disk_is_worth_another_try() -> None:
+    tries: list[int] = []
+
+    def write() -> None:
+        tries.append(1)
+        raise DiskTrouble("full")
+
+    with pytest.raises(DiskTrouble, match="full"):
+        written_anew(write)
+    assert len(tries) == 1

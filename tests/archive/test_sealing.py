@@ -12,7 +12,7 @@ from sfexit.archive.bagit import TAG_MANIFEST
 from sfexit.archive.durable import Disk
 from sfexit.archive.journal import Journal
 from sfexit.archive.layout import HomeLayout
-from sfexit.errors import DiskTrouble, Transient
+from sfexit.errors import DiskTrouble, MediumFault
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_small_files_are_written_anew_after_a_fault(tmp_path: Path) -> None:
         def write_whole(self, final: Path, data: bytes) -> None:
             if self.left:
                 self.left -= 1
-                raise Transient("the disk reported a fault")
+                raise MediumFault("the disk reported a fault")
             super().write_whole(final, data)
 
     sealing.write_whole(Faulty(), tmp_path / "a", b"x")

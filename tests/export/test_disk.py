@@ -279,12 +279,16 @@ def test_46_a_disk_that_goes_on_failing_pauses_the_run(rig: Rig, part: str) -> N
     assert_complete(rig, rig.run())
 
 
-def test_46_a_page_that_never_gets_onto_the_disk_fails_its_object(rig: Rig) -> None:
-    disk = FaultyDisk("sync", errno.EIO, part="records/Item__c")
-    result = rig.run(disk=disk)
-    assert [line.object for line in result.incomplete] == ["Item__c"]
-    assert result.bag is not None
-    assert problems_of_bag(result.bag.path) == []
+@pytest.mark.parametrize("part", ["records/Item__c", "records/Memo__c", "dictionary.html", ".zip"])
+def test_46_what_never_gets_onto_the_disk_is_not_taken_for_missing_in_the_org(
+    rig: Rig, part: str
+) -> None:
+    disk = FaultyDisk("sync", errno.EIO, part=part)
+    with pytest.raises(DiskTrouble, match=r"the disk reported a fault.* repair the disk"):
+        rig.run(disk=disk)
+    assert disk.failed >= 3
+    assert not list(rig.root.glob("bags/*"))
+    assert_complete(rig, rig.run())
 
 
 # ---- 53: somebody meddles with the running archive -----------------------------------------------

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from typing import Any
 
 from sfexit.archive import layout
+from sfexit.archive.durable import written_anew
 from sfexit.archive.page import csv_rows
 from sfexit.archive.stored_rows import PageDamaged
 from sfexit.export.arriving import Arriving
@@ -59,8 +60,8 @@ class Dictionary(Stage):
         else:
             filled = self._count(rows)
         meanings = meaning.read(self._zips(), means.go_on)
-        self._write(layout.DICTIONARY, self._table(meanings, filled, rows))
-        self._write(layout.DICTIONARY_PAGE, self._page(meanings, filled, rows))
+        self._write(layout.DICTIONARY, lambda: self._table(meanings, filled, rows))
+        self._write(layout.DICTIONARY_PAGE, lambda: self._page(meanings, filled, rows))
         told = {n: {"seen": one.seen, "columns": one.columns} for n, one in filled.items()}
         means.publish_json(layout.FILLED, {"schema": SCHEMA, "of": sources, "objects": told})
 
@@ -181,14 +182,18 @@ class Dictionary(Stage):
                 lines += [[one[at] for at in places] for one in islice(found, _MOST_LINES)]
             yield title, lines
 
-    def _write(self, relative: str, pieces: Iterator[bytes]) -> None:
+    def _write(self, relative: str, pieces: Callable[[], Iterator[bytes]]) -> None:
         part = Arriving(self.means, relative)
-        try:
+
+        def once() -> None:
             take = part.begin()
-            for piece in pieces:
+            for piece in pieces():
                 take(piece)
             part.written()
             part.publish()
+
+        try:
+            written_anew(once, self.means.tally.note)
         except BaseException:
             part.discard()
             raise

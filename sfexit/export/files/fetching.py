@@ -11,7 +11,14 @@ from pathlib import Path
 
 from sfexit.archive import layout
 from sfexit.archive.bodies import BodyWriter, Seen, StoredBody, look
-from sfexit.errors import DamagedAnswer, Interrupted, OrgRefused, Transient, UsageProblem
+from sfexit.archive.durable import written_anew
+from sfexit.errors import (
+    DamagedAnswer,
+    Interrupted,
+    MediumFault,
+    OrgRefused,
+    UsageProblem,
+)
 from sfexit.export.files.listing import Body, image_extension
 from sfexit.export.means import Means
 from sfexit.salesforce.bodies import BodyAnswer, open_body
@@ -60,14 +67,6 @@ class Outcome:
             "md5": self.md5,
             "at": at,
         }
-
-
-class _DiskFault(Exception):
-    """Carries a fault of the disk past the retry layer: no patience with the org heals it."""
-
-    def __init__(self, fault: Transient) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
 
 
 class Refusals:
@@ -144,7 +143,12 @@ class Fetcher:
         try:
             if (body.size or 0) > enough:
                 writer.take_over(enough)
-            return self._despite_disk(body, writer, enough, path)
+            return written_anew(
+                lambda: self._published(body, writer, enough, path),
+                lambda why: self._means.tally.note(
+                    f"{body.object}: {why}; the file is fetched again"
+                ),
+            )
         except BaseException:
             # What came of a large file is worth keeping where a checksum will prove the whole.
             keep = bool(body.md5) and writer.size >= enough
@@ -152,27 +156,17 @@ class Fetcher:
         finally:
             writer.leave(keep=keep)
 
-    def _despite_disk(self, body: Body, writer: BodyWriter, enough: int, path: Path) -> Outcome:
-        """Fetch and publish; what a fault of the disk spoiled is fetched anew, a few times."""
-        for attempt in range(_TRIES):
-            try:
-                outcome = self._insist(body, writer, enough)
-                if outcome.stored is not None:
-                    ending = outcome.stored.extension  # an image's is known only now
-                    named = path.with_name(f"{body.key}.{ending}") if body.reference else path
-                    writer.publish(named)
-                return outcome
-            except _DiskFault as told:
-                fault = told.fault
-            except Transient as told:
-                if not of_disk(told):
-                    raise
-                fault = told
+    def _published(self, body: Body, writer: BodyWriter, enough: int, path: Path) -> Outcome:
+        try:
+            outcome = self._insist(body, writer, enough)
+            if outcome.stored is not None:
+                ending = outcome.stored.extension  # an image's is known only now
+                named = path.with_name(f"{body.key}.{ending}") if body.reference else path
+                writer.publish(named)
+            return outcome
+        except MediumFault:
             writer.restart()
-            if attempt == _TRIES - 1:
-                raise fault
-            self._means.tally.note(f"{body.object}: {fault.message}; the file is fetched again")
-        raise AssertionError("unreachable")
+            raise
 
     def _insist(self, body: Body, writer: BodyWriter, enough: int) -> Outcome:
         """Fetch until what came is what the row says, or came twice alike."""
@@ -217,10 +211,6 @@ class Fetcher:
         except DamagedAnswer:
             writer.restart()
             raise
-        except Transient as fault:
-            if of_disk(fault):
-                raise _DiskFault(fault) from fault
-            raise
         except OrgRefused as refusal:
             if refusal.status == 416:
                 writer.restart()
@@ -258,11 +248,6 @@ class Fetcher:
                 raise DamagedAnswer(f"far more came than the {body.size:,} bytes there should be")
             if self._means.stop.is_set() and writer.size > (1 << 20):
                 raise Interrupted("the run was asked to stop")
-
-
-def of_disk(fault: Transient) -> bool:
-    """True for a fault of the disk, and not of the line."""
-    return isinstance(fault.__cause__, OSError)
 
 
 def mismatch(body: Body, seen: Seen) -> tuple[str, str] | None:

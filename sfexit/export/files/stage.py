@@ -22,7 +22,7 @@ from sfexit.catalog import Description
 from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
 from sfexit.export import quota
 from sfexit.export.files import index, telling, unlisted
-from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome, of_disk
+from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
 from sfexit.export.files.held import Held
 from sfexit.export.files.listing import Body, Recipe, recipe
 from sfexit.export.files.settling import Settler
@@ -261,8 +261,6 @@ class Files(Stage):
         try:
             return self._fetcher.fetch(body)
         except Transient as fault:
-            if of_disk(fault):
-                raise
             self._insist_on_org(fault)
             return Outcome(body, None, FAULT, fault.message)
 

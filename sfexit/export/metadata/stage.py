@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from sfexit.archive import layout
+from sfexit.archive.durable import written_anew
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows
 from sfexit.catalog import ObjectEntry
@@ -190,10 +191,8 @@ class Metadata(Stage):
 
     def _take(self, taking: Retrieving, package: Package) -> Told:
         try:
-            return taking.take(package)
+            return written_anew(lambda: taking.take(package), self.means.tally.note)
         except Transient as fault:
-            if isinstance(fault.__cause__, OSError):
-                raise  # of the disk
             self._insist_on_org(fault)
             kind = SPLIT if package.halves() else FAILED
             return Told(kind, fault.message, packages.DAMAGE)
