@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sfexit.archive import durable
-from sfexit.archive.durable import Disk, written_anew, telling
+from sfexit.archive.durable import Disk, telling, written_anew
 from sfexit.errors import DiskTrouble, MediumFault
 
 
