@@ -144,6 +144,12 @@ def run(arguments: Sequence[str]) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - lives until the exit
         return _exit.ERROR
     except Exception as error:
+        if scarce := _scarce(error):
+            _say(
+                f"the system gives this program no more {scarce}; what was published is kept: "
+                "close other programs or raise the limit, then run the same command again"
+            )
+            return _exit.PAUSED
         # Redacted before it is put together: a credential may reach up to the end of a text.
         _print(
             f"an error inside sfexit ({type(error).__name__}: {redaction.redact(str(error))}); "
@@ -155,6 +161,16 @@ def run(arguments: Sequence[str]) -> int:
 
             click.echo(redaction.redact(traceback.format_exc()), err=True)
         return _exit.ERROR
+
+
+def _scarce(error: Exception) -> str:
+    """What of the system's own there was too little of; "" when the error is another."""
+    if isinstance(error, MemoryError):
+        return "memory (ulimit -v, or the container's limit)"
+    # The words of `threading`; it has no class for it.
+    if isinstance(error, RuntimeError) and "start new thread" in str(error):
+        return "threads (ulimit -u, or the container's limit of processes)"
+    return ""
 
 
 def _say(sentence: str) -> None:

@@ -121,6 +121,23 @@ def test_error_inside_is_one_sentence_without_secrets(
     assert token.split("!")[1] not in err
 
 
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [(RuntimeError("can't start new thread"), "threads"), (MemoryError(), "memory")],
+)
+def test_a_system_at_its_limits_pauses_the_run(
+    error: BaseException,
+    what: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    _raise(monkeypatch, error)
+    assert main.run([]) == 75
+    err = capsys.readouterr().err
+    assert f"no more {what}" in err
+    assert "run the same command again" in err
+
+
 def test_traceback_only_when_asked(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
