@@ -79,6 +79,11 @@ class Held:
             row = self._db.execute("SELECT * FROM held WHERE key = ?", (key,)).fetchone()
         return dict(zip(("key", *_COLUMNS), row, strict=True)) if row else None
 
+    def fits(self, body: Body) -> bool:
+        """True when that bag has this body, as its row is now."""
+        told = self.find(body.key)
+        return told is not None and unchanged(body, told)
+
     def link(self, means: Means, body: Body) -> Outcome | None:
         """Give the body of the earlier bag a name in this one; None when there is none that fits.
 

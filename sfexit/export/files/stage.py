@@ -34,7 +34,7 @@ from sfexit.salesforce import org as orgs
 
 _FETCHING = 12  # threads; as many as the client allows ask at once
 _READ_AT_ONCE = 2
-_COUNTED = 100_000  # files that a pause may count one by one, in some ten seconds
+_COUNTED = 100_000  # files that are counted one by one where it helps, in some ten seconds
 _IMAGES = 500  # the last ones that were begun: more than can be under way
 
 
@@ -142,8 +142,8 @@ class Files(Stage):
         """About how many files there are, and what those cost that are not here."""
         total = self._about_how_many()
         here = self._here([one.object for one in self._recipes() if one.blobs])
-        if self._held is not None:
-            here = max(here, self._held.files)  # most of those are taken over, without a call
+        if self._held is not None:  # most are taken over, without a call
+            here = total - self._new() if total <= _COUNTED else max(here, self._held.files)
         if total <= here or not self.means.selection.files:
             return total, ""
         budget = self.means.client.budget
@@ -152,6 +152,15 @@ class Files(Stage):
         return total, (
             f"About {total - here:,} files are to be fetched{self._on_top()}, by one API call "
             f"each{left}{': ' + quota.line(row) if row is not None else ''}"
+        )
+
+    def _new(self) -> int:
+        """Files, pictures aside, that neither this bag nor the one before has."""
+        held = self._held
+        return sum(
+            not (body.reference or body.elsewhere or self._is_known(body))
+            and (held is None or not held.fits(body))
+            for body in self.listed()
         )
 
     def _on_top(self) -> str:
