@@ -1,6 +1,5 @@
 """The Bulk road: a query job, and its result pages side by side."""
 
-# ruff: noqa: ARG002 (roads share their signatures)
 from __future__ import annotations
 
 import re
@@ -11,12 +10,11 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from sfexit.archive.durable import written_anew
 from sfexit.archive.page import PageFacts, PageWriter
 from sfexit.errors import OrgRefused, OutcomeUnknown, Transient
-from sfexit.export import by_date, by_index, plan
-from sfexit.export.means import Means
+from sfexit.export import plan
 from sfexit.export.pages import page_place, record_page
+from sfexit.export.road import Road
 from sfexit.export.work import Reread, Work, insist_on_row, pages_there
 from sfexit.salesforce import bulk
 
@@ -29,11 +27,8 @@ _CREATE_TRIES = 4
 _JOB_ERROR = re.compile(r"\s*(INVALID_FIELD|QUERY_TIMEOUT|OPERATION_TOO_LARGE)\b")
 
 
-class BulkRoad:
+class BulkRoad(Road):
     """Bulk API 2.0. See `Road`."""
-
-    def __init__(self, means: Means) -> None:
-        self._means = means
 
     def read(self, work: Work, row: Any) -> None:
         """See `Road`."""
@@ -55,16 +50,6 @@ class BulkRoad:
         )
         if expected is not None and got != expected:
             raise Reread(f"the job says that it has {expected:,} rows, but its pages hold {got:,}")
-
-    def more(self, work: Work) -> bool:
-        """See `Road`."""
-        return False
-
-    def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
-        """See `Road`."""
-        if work.rule is not None and work.rule.kind == "uncounted":
-            return by_index.halves(self._means.client, work, condition)
-        return by_date.halves(self._means.client, work, condition)
 
     def _finished_job(self, work: Work, row: Any) -> bulk.Job:
         job_id = row["job_id"] or self._create_job(work, row)
@@ -238,8 +223,7 @@ class BulkRoad:
                 )
                 return _Published(facts, result.next_locator)
 
-        what = f"page {ordinal} of {work.name}"
-        return written_anew(lambda: self._means.client.retried(once, what), self._means.tally.note)
+        return self._insist(once, work, ordinal)
 
 
 @dataclass(frozen=True)

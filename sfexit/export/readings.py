@@ -8,7 +8,6 @@ is in the journal, so the same code begins, resumes and repeats.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Protocol
 
 from sfexit.archive import sealing
 from sfexit.errors import OrgRefused, Transient
@@ -18,28 +17,12 @@ from sfexit.export.filtered_road import FilteredRoad, made_list, ready
 from sfexit.export.means import Means
 from sfexit.export.nested_road import NestedRoad
 from sfexit.export.rest_road import RestRoad
+from sfexit.export.road import Road
 from sfexit.export.work import VANISHED, GivenUp, NotYet, Reread, Totals, Work
 from sfexit.salesforce import bulk
 
 IN_PARTS = frozenset({"filtered", "nested"})  # roads that divide an object from the start
 _SLICES = 512  # an object divided more often than this is not going to be read
-
-
-class Road(Protocol):
-    """A way to bring the rows of a slice into the bag."""
-
-    def read(self, work: Work, row: Any) -> None:
-        """Publish and journal the pages that slice `row` (of the journal's index) still lacks.
-
-        Raises Reread when the reading is spoilt, OrgRefused when the org does not want to, and
-        what ends the run.
-        """
-
-    def more(self, work: Work) -> bool:
-        """Plan further slices now that all are done; False when there are none."""
-
-    def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
-        """Two conditions that together hold the rows of one; None: it cannot be divided."""
 
 
 class Readings:

@@ -7,22 +7,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sfexit.archive.durable import written_anew
 from sfexit.archive.page import PageFacts, PageWriter, csv_rows
 from sfexit.errors import OrgRefused
-from sfexit.export import by_date, by_index, plan, wide
-from sfexit.export.means import Means
+from sfexit.export import plan, wide
 from sfexit.export.pages import page_place, record_page
 from sfexit.export.rest_rows import RowShaper
+from sfexit.export.road import Road
 from sfexit.export.work import Reread, Work, insist_on_row, pages_there
 from sfexit.salesforce import query
 
 
-class RestRoad:
+class RestRoad(Road):
     """Queries of the REST API. See `Road`."""
-
-    def __init__(self, means: Means) -> None:
-        self._means = means
 
     def read(self, work: Work, row: Any) -> None:
         """See `Road`."""
@@ -66,16 +62,6 @@ class RestRoad:
             seen.add(path)
         if got != total:
             raise Reread(f"the org announced {total:,} rows, but gave {got:,}")
-
-    def more(self, work: Work) -> bool:
-        """See `Road`."""
-        return False
-
-    def halves(self, work: Work, condition: str) -> tuple[str, str] | None:
-        """See `Road`."""
-        if work.rule is not None and work.rule.kind == "uncounted":
-            return by_index.halves(self._means.client, work, condition)
-        return by_date.halves(self._means.client, work, condition)
 
     # What another kind of query does in another way (the filtered road).
 
@@ -144,5 +130,4 @@ class RestRoad:
             )
             return facts
 
-        what = f"page {ordinal} of {work.name}"
-        return written_anew(lambda: self._means.client.retried(once, what), self._means.tally.note)
+        return self._insist(once, work, ordinal)

@@ -13,7 +13,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from sfexit.errors import SessionLost, SignInProblem, Transient, UsageProblem
 from sfexit.redaction import Secret, printable
-from sfexit.salesforce.credential import SETTLE_SECONDS, is_token, moved
+from sfexit.salesforce.credential import Minting, is_token
 from sfexit.salesforce.origin import Origin
 from sfexit.salesforce.refusals import clean
 
@@ -45,11 +44,16 @@ class _Answer:
     unknown_command: bool = False
 
 
-class CliSession:
+@dataclass(frozen=True)
+class _Session:
+    origin: Origin
+    access_token: Secret
+
+
+class CliSession(Minting):
     """Signed in as the CLI is for one of its aliases or user names."""
 
     kind = "Salesforce CLI session"
-    renewable = True
 
     def __init__(
         self,
@@ -66,46 +70,23 @@ class CliSession:
                 f"{printable(alias, 60)} cannot be an alias or user name of the Salesforce CLI; "
                 "sf org list shows them (an alias for an odd user name: sf alias set)."
             )
+        super().__init__(clock)
         self._alias = alias
         self._allow_hosts = tuple(allow_hosts)
         self._environment = dict(os.environ if environment is None else environment)
         self._program = _find(self._environment)
         self._timeout_seconds = timeout_seconds
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._origin: Origin | None = None
-        self._token: Secret | None = None
-        self._asked_at = 0.0
         self._old_cli = False
 
-    @property
-    def origin(self) -> Origin:
-        self.token()
-        assert self._origin is not None
-        return self._origin
+    def _same_again(self) -> None:
+        # The CLI warns in its answer when it could not renew, and shows the old token.
+        raise SessionLost(
+            f"The Salesforce CLI's session for {self._alias} has ended and the CLI cannot renew "
+            f"it; run sf org login web --alias {self._alias}, then the same command again. "
+            "Progress is kept."
+        )
 
-    def token(self) -> Secret:
-        with self._lock:
-            return self._token if self._token is not None else self._ask()
-
-    def renew(self, stale: Secret) -> Secret:
-        with self._lock:
-            if self._token is not None:
-                if self._token != stale:
-                    return self._token
-                if self._clock() - self._asked_at < SETTLE_SECONDS:
-                    return self._token
-            found = self._ask()
-            if found == stale:
-                # The CLI warns in its answer when it could not renew, and shows the old token.
-                raise SessionLost(
-                    f"The Salesforce CLI's session for {self._alias} has ended and the CLI cannot "
-                    f"renew it; run sf org login web --alias {self._alias}, then the same command "
-                    "again. Progress is kept."
-                )
-            return found
-
-    def _ask(self) -> Secret:
+    def _mint(self) -> _Session:
         """The token first: asking for it makes the CLI renew the session."""
         token = None if self._old_cli else self._shown_token()
         display = self._run("org", "display")
@@ -123,10 +104,7 @@ class CliSession:
                 f"The Salesforce CLI gave a session of another org than the one it shows for "
                 f"{self._alias}; run sf org logout and sf org login web for it."
             )
-        if self._origin is not None and origin.host != self._origin.host:
-            raise moved(self._origin, origin)
-        self._origin, self._token, self._asked_at = origin, token, self._clock()
-        return token
+        return _Session(origin, token)
 
     def _shown_token(self) -> Secret | None:
         """None when the CLI is too old to know the command."""

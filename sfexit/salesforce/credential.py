@@ -6,14 +6,11 @@ import re
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from sfexit.errors import SignInProblem
 from sfexit.redaction import Secret
 from sfexit.salesforce.origin import Origin
-
-if TYPE_CHECKING:
-    from sfexit.salesforce.token_endpoint import TokenAnswer
 
 # A token minted a moment ago by another thread is not renewed again, even when it is refused:
 # clients that did so renewed for ever.
@@ -71,8 +68,20 @@ def moved(before: Origin, now: Origin) -> SignInProblem:
     )
 
 
+class SignedIn(Protocol):
+    """What a sign-in brought, as far as every way of signing in has it."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where the org is."""
+
+    @property
+    def access_token(self) -> Secret:
+        """The token to go on with."""
+
+
 class Minting(ABC):
-    """A credential that can mint tokens without anybody's help, from a key or a secret."""
+    """A credential that gets new tokens without anybody's help: from a key, a secret, a program."""
 
     renewable = True
 
@@ -84,8 +93,12 @@ class Minting(ABC):
         self._minted_at = 0.0
 
     @abstractmethod
-    def _mint(self) -> TokenAnswer:
+    def _mint(self) -> SignedIn:
         """Sign in once. Raises SignInProblem, Transient."""
+
+    def _same_again(self) -> None:  # noqa: B027 - most have nothing to say
+        """Called when the token that a renewal brought is the one that the org refused. Some ways
+        of signing in may give the same for as long as its session lives."""
 
     @property
     def origin(self) -> Origin:
@@ -104,7 +117,10 @@ class Minting(ABC):
                     return self._token
                 if self._clock() - self._minted_at < SETTLE_SECONDS:
                     return self._token
-            return self._sign_in()
+            found = self._sign_in()
+            if found == stale:
+                self._same_again()
+            return found
 
     def _sign_in(self) -> Secret:
         answer = self._mint()
