@@ -19,7 +19,7 @@ class Tables:
     """A home's current bag, or the bag `place` itself. Raises ArchiveProblem when there is none."""
 
     def __init__(self, place: Path) -> None:
-        self.bag = _bag(place)
+        self.bag = newest_bag(place)
         try:
             package = json.loads((self.bag / layout.DATAPACKAGE).read_bytes())
             self._resources: dict[str, dict[str, Any]] = {
@@ -77,7 +77,8 @@ class Tables:
             raise ArchiveProblem(f"{path} is damaged: verify the archive") from error
 
 
-def _bag(place: Path) -> Path:
+def newest_bag(place: Path) -> Path:
+    """The bag that `place` is, or the newest one of the home that it is. Raises ArchiveProblem."""
     if (place / bagit.TAG_MANIFEST).is_file():
         return place
     generations = HomeLayout(place).generations()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from sfexit.errors import UsageProblem
@@ -15,5 +16,6 @@ def write_whole(path: Path, content: bytes) -> None:
         beside.write_bytes(content)
         beside.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # where a file stands in place of the folder
+            beside.unlink()
         raise UsageProblem(f"{path} cannot be written: {error.strerror}") from error

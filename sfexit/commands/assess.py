@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sfexit.commands import _exit
+from sfexit.commands._files import write_whole
 from sfexit.commands._open import open_client, org_options, settings_for
 from sfexit.errors import UsageProblem
 
@@ -117,7 +118,7 @@ def command(
         )
     written = []
     if html is not None:
-        _write(html, report.page(told).encode())
+        write_whole(html, report.page(told).encode())
         written.append(f"Page written to {html}")
     if permission_set is not None:
         written.append(_permission_set(told, permission_set, modify_all_data=modify_all_data))
@@ -143,7 +144,7 @@ def _permission_set(told: Assessment, target: Path, *, modify_all_data: bool) ->
     manifest = package_xml(told.api_version, modify_all_data=modify_all_data)
     members = {f"permissionsets/{name}.permissionset": document, "package.xml": manifest}
     if target.suffix in (".xml", ".permissionset"):
-        _write(target, document)
+        write_whole(target, document)
         return f"Permission set {name} written to {target}; put it into your project and deploy it"
     if target.suffix == ".zip":
         import io
@@ -152,22 +153,11 @@ def _permission_set(told: Assessment, target: Path, *, modify_all_data: bool) ->
         with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
             for member, content in members.items():
                 archive.writestr(member, content)
-        _write(target, packed.getvalue())
+        write_whole(target, packed.getvalue())
     else:
         for member, content in members.items():
-            _write(target / member, content)
+            write_whole(target / member, content)
     return (
         f"Permission set {name} written to {target}: sf project deploy start --metadata-dir "
         f"{target}, then assign it to the export user (docs/permissions.md)"
     )
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise UsageProblem(f"{path} cannot be written: {error.strerror}") from error

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sfexit.commands import _exit
+from sfexit.commands._files import write_whole
 from sfexit.commands._open import org_options
 from sfexit.commands._verify_live import Wishes, verify_live
 from sfexit.errors import UsageProblem
@@ -183,11 +184,11 @@ def _tell(whole: Whole, proof: Path | None, wishes: Wishes) -> int:
     from sfexit.reports import live as report
 
     if wishes.html is not None:
-        write(wishes.html, report.page(whole).encode())
+        write_whole(wishes.html, report.page(whole).encode())
     if wishes.csv is not None:
-        write(wishes.csv, findings.as_csv(whole.judgement))
+        write_whole(wishes.csv, findings.as_csv(whole.judgement))
     if wishes.pdf is not None:
-        write(wishes.pdf, report.pdf(whole))
+        write_whole(wishes.pdf, report.pdf(whole))
     if wishes.as_json:
         click.echo(json.dumps(report.document(whole, proof), indent=1))
     if not wishes.quiet:
@@ -218,11 +219,11 @@ def _offline(
     with watching(quiet=quiet) as watch, stopping(lambda text: click.echo(text, err=True)) as stop:
         told = verify_offline(home, options, watch=watch, stop=stop)
     if html is not None:
-        write(html, report.page(told).encode())
+        write_whole(html, report.page(told).encode())
     if csv is not None:
-        write(csv, findings.as_csv(told.judgement))
+        write_whole(csv, findings.as_csv(told.judgement))
     if pdf is not None:
-        write(pdf, report.pdf(told))
+        write_whole(pdf, report.pdf(told))
     if as_json:
         click.echo(json.dumps(report.document(told), indent=1))
     if not quiet:
@@ -252,14 +253,3 @@ def _files(home: Path, html: Path | None, csv: Path | None, pdf: Path | None) ->
     for path in (html, csv, pdf):
         if path is not None and bag in path.resolve().parents:
             raise UsageProblem(f"{path} lies inside the archive, which is never written to.")
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write a file that the user named, whole or not at all."""
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        beside.write_bytes(content)
-        beside.replace(path)
-    except OSError as error:
-        raise UsageProblem(f"{path} cannot be written: {error.strerror}") from error

@@ -16,12 +16,11 @@ from dataclasses import dataclass, replace
 from sfexit.archive import layout, stored_rows
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows
-from sfexit.errors import OrgRefused, Paused, Transient
+from sfexit.errors import OrgRefused, Transient
 from sfexit.export import plan
 from sfexit.export.means import Means
-from sfexit.export.object_line import outcome_of, silent
+from sfexit.export.object_line import outcome_of
 from sfexit.export.stage import Stage
-from sfexit.salesforce import org as orgs
 
 _KINDS = {"Report": ("reports", "Name"), "Dashboard": ("dashboards", "Title")}
 _AT_ONCE = 8
@@ -147,14 +146,6 @@ class Definitions(Stage):
             except Transient as fault:
                 self._insist_on_org(fault)
                 self._note(one, fault.message)
-
-    def _insist_on_org(self, fault: Transient) -> None:
-        try:
-            orgs.limits(self.means.client)
-        except OrgRefused:
-            return
-        except Transient as silence:
-            raise Paused(silent(silence)) from fault
 
     def _note(self, one: _One, why: str) -> None:
         self._refused[one.object, one.id, one.result] = why

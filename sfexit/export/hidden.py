@@ -9,12 +9,12 @@ from contextlib import suppress
 from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.catalog import Description
-from sfexit.errors import Paused, Transient
+from sfexit.errors import Transient
 from sfexit.export import seeing
 from sfexit.export.catalogue import Catalogue, FirstLook
 from sfexit.export.means import Means
-from sfexit.export.object_line import ledger_lines, silent
-from sfexit.export.stage import Stage
+from sfexit.export.object_line import ledger_lines
+from sfexit.export.stage import Stage, silent
 from sfexit.preflight import Sight
 
 
@@ -65,7 +65,7 @@ class Looking(Stage):
                     self.means.client, entries, self._catalogue.hints, self.means.tally
                 )
             except Transient as silence:
-                raise Paused(silent(silence)) from silence
+                raise silent(silence) from silence
         self.replace(self._found)
 
 

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 
 from sfexit.archive.journal import Journal
 from sfexit.archive.ledger import LedgerLine
-from sfexit.errors import Transient
 from sfexit.export import plan
 from sfexit.export.work import VANISHED, Totals, Work
 
@@ -136,14 +135,6 @@ def _not_asked(work: Work) -> list[tuple[str, str]]:
 def _told(gaps: list[tuple[str, str]]) -> tuple[str, str]:
     return "; ".join(reason for reason, _ in gaps), "; ".join(
         remedy for _, remedy in gaps if remedy
-    )
-
-
-def silent(silence: Transient) -> str:
-    """What to tell when the org does not answer anything any more."""
-    return (
-        f"the org does not answer any more ({silence.message.rstrip('.')}): run the same command "
-        "again when it does. Progress is kept"
     )
 
 

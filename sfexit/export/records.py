@@ -10,18 +10,17 @@ from dataclasses import replace
 from sfexit.archive import layout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.catalog import Description, ObjectEntry
-from sfexit.errors import Interrupted, MediumFault, OrgRefused, Paused, SfexitError, Transient
+from sfexit.errors import Interrupted, MediumFault, OrgRefused, SfexitError, Transient
 from sfexit.export import plan, scout
 from sfexit.export.catalogue import Catalogue
 from sfexit.export.means import Means
-from sfexit.export.object_line import ledger_lines, now, silent
+from sfexit.export.object_line import ledger_lines, now
 from sfexit.export.one_object import ObjectReader
 from sfexit.export.page_audit import PageAudits
 from sfexit.export.refresh.refresher import Refresher
 from sfexit.export.scout import Found
 from sfexit.export.stage import Stage
 from sfexit.export.work import NotYet
-from sfexit.salesforce import org as orgs
 from sfexit.salesforce.object_rules import rule_for
 
 # Most of them wait for their query jobs; Salesforce runs 25 at a time.
@@ -177,15 +176,6 @@ class Records(Stage):
             return None
         self.means.tally.object_finished(line.object, line.outcome, line.rows or 0)
         return line
-
-    def _insist_on_org(self, fault: Transient) -> None:
-        """An object only fails while the org answers; when it does not, the run waits for it."""
-        try:
-            orgs.limits(self.means.client)
-        except OrgRefused:
-            return
-        except Transient as silence:
-            raise Paused(silent(silence)) from fault
 
     def _settle(self, entry: ObjectEntry) -> LedgerLine | None:
         if entry.name not in self._catalogue.entries:

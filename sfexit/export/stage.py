@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from sfexit.archive.ledger import LedgerLine
+from sfexit.errors import OrgRefused, Paused, Transient
 from sfexit.export.means import Means
+from sfexit.salesforce import org as orgs
 
 
 class Stage:
@@ -38,6 +40,15 @@ class Stage:
         """
         return True
 
+    def _insist_on_org(self, fault: Transient) -> None:
+        """A part only fails while the org answers; when it does not, the run waits for it."""
+        try:
+            orgs.limits(self.means.client)
+        except OrgRefused:
+            return
+        except Transient as silence:
+            raise silent(silence) from fault
+
     def named(self) -> set[str]:
         """What this stage knows of that must have a line in the ledger."""
         return set()
@@ -45,3 +56,11 @@ class Stage:
     def ledger(self, lines: tuple[LedgerLine, ...]) -> tuple[LedgerLine, ...]:
         """The ledger so far, with what this stage has to tell: lines added or completed."""
         return lines
+
+
+def silent(silence: Transient) -> Paused:
+    """What ends a run whose org does not answer anything any more."""
+    return Paused(
+        f"the org does not answer any more ({silence.message.rstrip('.')}): run the same command "
+        "again when it does. Progress is kept"
+    )

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.archive import bagit, layout
-from sfexit.archive.layout import HomeLayout
 from sfexit.archive.stored_rows import column_values
+from sfexit.archive.tables import newest_bag
 from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble
 from sfexit.materialize.names import folded, safe_name
 from sfexit.progress import SILENT, Progress
@@ -64,7 +64,7 @@ def materialize(
     `by` is RECORD or FOLDER. `link` makes hard links instead of copies. Raises Blocked for a folder
     that is not ours or lies in the home, ArchiveProblem, DiskTrouble.
     """
-    bag = _bag(place)
+    bag = newest_bag(place)
     _claim(folder, bag, place, {"schema": SCHEMA, "root": bagit.root_digest(bag), "by": by})
     progress.phase("Looking up names")
     database = folder / _LOOKUP
@@ -89,15 +89,6 @@ def materialize(
     finally:
         database.unlink(missing_ok=True)
     return Tree(folder, bag, files, made, size)
-
-
-def _bag(place: Path) -> Path:
-    if (place / bagit.TAG_MANIFEST).is_file():
-        return place
-    generations = HomeLayout(place).generations()
-    if not generations:
-        raise ArchiveProblem(f"{place} holds no sealed archive: run `sfexit export` first")
-    return HomeLayout(place).bag(generations[-1])
 
 
 def _claim(folder: Path, bag: Path, place: Path, told: dict[str, str]) -> None:

@@ -19,7 +19,7 @@ from sfexit.archive.bodies import StoredBody
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.stored_rows import PageDamaged, column_values, mentions
 from sfexit.catalog import Description
-from sfexit.errors import Interrupted, OrgRefused, Paused, QuotaSpent, Transient
+from sfexit.errors import Interrupted, QuotaSpent, Transient
 from sfexit.export import quota
 from sfexit.export.files import index, telling, unlisted
 from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
@@ -28,9 +28,7 @@ from sfexit.export.files.listing import Body, Recipe, recipe
 from sfexit.export.files.settling import Settler
 from sfexit.export.files.telling import Counts
 from sfexit.export.means import Means
-from sfexit.export.object_line import silent
 from sfexit.export.stage import Stage
-from sfexit.salesforce import org as orgs
 
 _FETCHING = 12  # threads; as many as the client allows ask at once
 _READ_AT_ONCE = 2
@@ -272,15 +270,6 @@ class Files(Stage):
         except Transient as fault:
             self._insist_on_org(fault)
             return Outcome(body, None, FAULT, fault.message)
-
-    def _insist_on_org(self, fault: Transient) -> None:
-        """A file only fails while the org answers; when it does not, the run waits for it."""
-        try:
-            orgs.limits(self.means.client)
-        except OrgRefused:
-            return
-        except Transient as silence:
-            raise Paused(silent(silence)) from fault
 
     # ---- reading back ------------------------------------------------------------------------
 

@@ -14,16 +14,14 @@ from sfexit.archive.durable import written_anew
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows
 from sfexit.catalog import ObjectEntry
-from sfexit.errors import Interrupted, OrgRefused, Paused, Transient
+from sfexit.errors import Interrupted, Transient
 from sfexit.export import plan as roads
 from sfexit.export.means import Means
 from sfexit.export.metadata import index, packages, retrieving
 from sfexit.export.metadata.listing import Listed, custom_objects, list_all
 from sfexit.export.metadata.packages import FAILED, SPLIT, Package, Told
 from sfexit.export.metadata.retrieving import Retrieving, package_path
-from sfexit.export.object_line import silent
 from sfexit.export.stage import Stage
-from sfexit.salesforce import org as orgs
 from sfexit.salesforce.object_rules import rule_for
 
 AT_ONCE = 3  # retrieves: each makes the org work for minutes
@@ -196,15 +194,6 @@ class Metadata(Stage):
             self._insist_on_org(fault)
             kind = SPLIT if package.halves() else FAILED
             return Told(kind, fault.message, packages.DAMAGE)
-
-    def _insist_on_org(self, fault: Transient) -> None:
-        """A package only fails while the org answers; when it does not, the run waits for it."""
-        try:
-            orgs.limits(self.means.client)
-        except OrgRefused:
-            return
-        except Transient as silence:
-            raise Paused(silent(silence)) from fault
 
 
 def _hidden(name: str) -> LedgerLine:
