@@ -36,6 +36,12 @@ def origins(rows: list[list[str]], origin: str) -> list[list[str]]:
     return [row for row in rows[1:] if row[at] == origin]
 
 
+def taken_over(made: Made) -> list[list[str]]:
+    """Pages that were rewritten for the bag before, and are here as they are there."""
+    before = d.read_csv(made.home / "bags" / "0002" / d.PAGES)
+    return [row for row in origins(d.read_csv(made.bag / d.PAGES), "rewritten") if row in before]
+
+
 def set_source(origin: str, value: str) -> Callable[[Path], None]:
     def change(rows: list[list[str]]) -> None:
         origins(rows, origin)[0][rows[0].index("from_sha256")] = value
@@ -116,12 +122,25 @@ def test_every_bag_of_a_refreshed_home_is_intact(refreshed: Made) -> None:
         told = look(refreshed, bag)
         assert told.judgement.verdict is Verdict.INTACT, told.judgement.findings
     pages = d.read_csv(refreshed.bag / d.PAGES)
-    assert origins(pages, "rewritten"), "else this proves nothing"
+    now = [row for row in origins(pages, "rewritten") if row not in taken_over(refreshed)]
+    assert now and taken_over(refreshed), "else this proves nothing"
     assert (refreshed.bag / WIRE).exists()
     looked = next(one for one in told.judgement.checks if one.name == "refresh").looked_at
     assert looked.startswith(f"{len(origins(pages, 'rewritten'))} rewritten pages")
     # Of Contact and, since signing in moves it, perhaps of User.
-    assert int(looked.split("; ")[1].split()[0]) >= len(origins(pages, "rewritten"))
+    assert int(looked.split("; ")[1].split()[0]) >= len(now)
+
+
+def test_what_is_said_of_a_page_that_was_taken_over_stays_what_it_was(mine: Made) -> None:
+    [path] = {row[0] for row in taken_over(mine)}
+
+    def change(rows: list[list[str]]) -> None:
+        d.line_of(rows, "path", path)[rows[0].index("from_sha256")] = "0" * 64
+
+    d.edit_csv(mine.bag / d.PAGES, change)
+    d.reseal(mine.bag, mine.key)
+    [told] = [one for one in look(mine).judgement.findings if one.kind == "refresh"]
+    assert (told.object, told.found) == ("Contact", "0" * 64)
 
 
 def test_without_the_bag_before_what_cannot_be_derived_is_told(mine: Made) -> None:
