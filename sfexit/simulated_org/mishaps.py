@@ -18,7 +18,7 @@ from .faults import Fault
 from .metadata_mishaps import KINDS as METADATA
 from .org import SimulatedOrg
 from .query import as_text
-from .routes import Request, error_answer
+from .request import Request, error_answer
 
 JSON = "application/json"
 LOGIN_PAGE = (

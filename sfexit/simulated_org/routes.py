@@ -5,81 +5,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
-from urllib.parse import parse_qs, unquote
+from urllib.parse import unquote
 
 from . import analytics, blobs, composite, metadata, photos, saving, tooling
 from .answers import Answer
-from .authorization import CODE_GRANT, JWT_GRANT, Authorization
 from .columnlist import column_list
 from .errors import ApiError, not_found
 from .limits import limits, record_counts
 from .org import NEWEST_VERSION, OLDEST_VERSION, SimulatedOrg
 from .query import as_text, row_json
 from .record_types import of_object
+from .request import XML_TYPE, Request, error_answer, json_answer
+from .sign_in import SignIn
 from .soql import parse
 from .translations import language_of
 from .visibility import SimulatedUser
-
-XML_TYPE = "text/xml;charset=UTF-8"
-SEASONS = ("Spring", "Summer", "Winter")
-
-
-@dataclass
-class Request:
-    """What the routes need to know of an HTTP request."""
-
-    method: str
-    target: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    body: bytes
-    base_url: str
-    token: str = ""
-
-    @property
-    def soap(self) -> bool:
-        """The request goes to the Metadata API."""
-        return re.fullmatch(r"/services/Soap/m/\d+\.\d/?", self.path) is not None
-
-    @property
-    def params(self) -> dict[str, str]:
-        """Query parameters, the last of each name."""
-        return {k: v[-1] for k, v in parse_qs(self.query, keep_blank_values=True).items()}
-
-    def json(self) -> Any:
-        """The body as JSON, or JSON_PARSER_ERROR."""
-        try:
-            return json.loads(self.body or b"")
-        except ValueError:
-            raise ApiError(
-                400, "JSON_PARSER_ERROR", "The HTTP entity body is not valid JSON"
-            ) from None
-
-
-def error_answer(error: ApiError, soap: bool = False) -> Answer:
-    """An error as Salesforce sends it: over SOAP as a fault, with status 500."""
-    if soap:
-        return Answer(500, metadata.fault(error.code, error.message), XML_TYPE)
-    return Answer(error.status, as_text(error.body()))
-
-
-def _json(value: Any, status: int = 200) -> Answer:
-    return Answer(status, as_text(value))
-
-
-def release_label(version: int) -> str:
-    """``Spring '26`` for 66."""
-    number = version - 31  # 31.0 is Summer '14
-    year = 14 + (number + 1) // 3
-    season = SEASONS[(number + 1) % 3]
-    if season == "Winter":
-        year += 1
-    return f"{season} '{year:02d}"
 
 
 @lru_cache(maxsize=65_536)
@@ -101,7 +43,7 @@ class Routes:
 
     def __init__(self, org: SimulatedOrg) -> None:
         self.org = org
-        self.authorization = Authorization(org)
+        self.sign_in = SignIn(org)
         v = r"/services/data/v(?P<version>\d+\.\d)"
         self._table: list[tuple[str, str, re.Pattern[str], Handler]] = [
             (method, name, re.compile(pattern + "/?"), handler)
@@ -219,17 +161,17 @@ class Routes:
         """Endpoint name, handler and path parts of a request."""
         path = request.path
         if path.rstrip("/") == "/services/data":
-            return "versions", self.versions, {}
+            return "versions", self.sign_in.versions, {}
         if path == "/services/oauth2/token":
-            return "token", self.token, {}
+            return "token", self.sign_in.token, {}
         if path == "/services/oauth2/authorize" and request.method == "GET":
-            return "authorize", self.authorize, {}
+            return "authorize", self.sign_in.authorize, {}
         if path == "/services/oauth2/revoke":
-            return "revoke", self.revoke, {}
+            return "revoke", self.sign_in.revoke, {}
         if path == "/services/oauth2/userinfo":
-            return "userinfo", self.userinfo, {}
+            return "userinfo", self.sign_in.userinfo, {}
         if path == f"/id/{self.org.organization_id}/{self.org.user_id}":
-            return "userinfo", self.userinfo, {}
+            return "userinfo", self.sign_in.userinfo, {}
         if request.soap and request.method == "POST":
             return metadata.endpoint_of(request.body), self.soap_metadata, {}
         for method, name, pattern, handler in self._table:
@@ -355,7 +297,7 @@ class Routes:
             return handler(request, **parts)
         except ApiError as error:
             if endpoint == "token":
-                return _json(
+                return json_answer(
                     {"error": error.code, "error_description": error.message}, error.status
                 )
             return error_answer(error, request.soap)
@@ -372,153 +314,13 @@ class Routes:
                 405, "METHOD_NOT_ALLOWED", f"HTTP Method '{request.method}' not allowed."
             )
 
-    # -- sign-in ------------------------------------------------------------------------
-
-    def versions(self, request: Request) -> Answer:
-        """``GET /services/data``: needs no session and does not count."""
-        return _json(
-            [
-                {"label": release_label(n), "url": f"/services/data/v{n}.0", "version": f"{n}.0"}
-                for n in range(OLDEST_VERSION, NEWEST_VERSION + self.org.doubts.version_68)
-            ]
-        )
-
-    def token(self, request: Request) -> Answer:
-        """``POST /services/oauth2/token``."""
-        if request.method != "POST":
-            raise ApiError(400, "invalid_request", "must use HTTP POST")
-        form = {k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()}
-        org = self.org
-        grant = form.get("grant_type")
-        if org.locked:  # Salesforce Help, "OAuth 2.0 error codes": locked, closed or suspended
-            if org.doubts.locked_is_invalid_grant:
-                raise ApiError(400, "invalid_grant", "inactive organization")
-            raise ApiError(400, "inactive_org", "organization is inactive")
-        if grant == JWT_GRANT:
-            self.authorization.check_assertion(form.get("assertion", ""), request.base_url)
-            return self._token_answer(request, org.new_session())
-        if grant not in ("client_credentials", "refresh_token", CODE_GRANT):
-            raise ApiError(400, "unsupported_grant_type", "grant type not supported")
-        if form.get("client_id") != org.client_id:
-            raise ApiError(400, "invalid_client_id", "client identifier invalid")
-        secret = form.get("client_secret")
-        if secret != org.client_secret and (grant == "client_credentials" or secret):
-            raise ApiError(400, "invalid_client", "invalid client credentials")
-        if grant == "refresh_token":
-            return self._token_answer(request, *org.refresh(form.get("refresh_token", "")))
-        if grant == CODE_GRANT:
-            scope = self.authorization.exchange(form)
-            lasting = self.authorization.gives_refresh_tokens and "refresh_token" in scope
-            return self._token_answer(
-                request, org.new_session(), org.new_refresh_token() if lasting else None
-            )
-        return self._token_answer(request, org.new_session())
-
-    def _token_answer(self, request: Request, token: str, refresh: str | None = None) -> Answer:
-        org, base = self.org, request.base_url
-        answer: dict[str, Any] = {"access_token": token}
-        if refresh is not None:
-            answer["refresh_token"] = refresh
-        answer |= {
-            "signature": "c2lnbmF0dXJlIG9mIGEgc2ltdWxhdGVkIG9yZw==",
-            "scope": "api refresh_token",
-            "instance_url": base,
-            "id": f"{base}/id/{org.organization_id}/{org.user_id}",
-            "token_type": "Bearer",
-            "issued_at": str(int(org.now() * 1000)),
-            "api_instance_url": base,
-        }
-        return _json(answer)
-
-    def authorize(self, request: Request) -> Answer:
-        """``GET /services/oauth2/authorize``, with a person who says yes at once."""
-        onward = self.authorization.page(request.params)
-        if isinstance(onward, ApiError):
-            page = f"<p>error={onward.code}&amp;error_description={onward.message}</p>"
-            return Answer(onward.status, page.encode(), "text/html;charset=UTF-8")
-        return Answer(302, b"", "text/html;charset=UTF-8", {"Location": onward})
-
-    def revoke(self, request: Request) -> Answer:
-        """``POST /services/oauth2/revoke``."""
-        form = {
-            **request.params,
-            **{k: v[-1] for k, v in parse_qs(request.body.decode("utf-8", "replace")).items()},
-        }
-        if not self.org.revoke(form.get("token", "")):
-            return _json(
-                {
-                    "error": "unsupported_token_type",
-                    "error_description": "this token type is not supported",
-                },
-                400,
-            )
-        return Answer(200, b"")
-
-    def userinfo(self, request: Request) -> Answer:
-        """``GET /services/oauth2/userinfo``."""
-        org, base = self.org, request.base_url
-        who = org.user_of(request.token)
-        table = org.tables.tables["User"]
-        user_id = table.ids.at(who.row)
-        user = {
-            n: table.value(table.changes, n, who.row)
-            for n in ("Username", "Name", "FirstName", "LastName", "Email")
-        }
-        org15 = org.organization_id[:15]
-        data = f"{base}/services/data/v{{version}}/"
-        return _json(
-            {
-                "sub": f"{base}/id/{org.organization_id}/{user_id}",
-                "user_id": user_id,
-                "organization_id": org.organization_id,
-                "preferred_username": user["Username"],
-                "nickname": "integration",
-                "name": user["Name"],
-                "email": user["Email"],
-                "email_verified": True,
-                "given_name": user["FirstName"],
-                "family_name": user["LastName"],
-                "zoneinfo": who.time_zone,
-                "photos": {"picture": f"{base}/profilephoto/005/F", "thumbnail": f"{base}/t"},
-                "profile": f"{base}/{user_id}",
-                "picture": f"{base}/profilephoto/005/F",
-                "address": {"country": "DE"},
-                "urls": {
-                    "enterprise": f"{base}/services/Soap/c/{{version}}/{org15}",
-                    "metadata": f"{base}/services/Soap/m/{{version}}/{org15}",
-                    "partner": f"{base}/services/Soap/u/{{version}}/{org15}",
-                    "rest": data,
-                    "sobjects": data + "sobjects/",
-                    "search": data + "search/",
-                    "query": data + "query/",
-                    "recent": data + "recent/",
-                    "tooling_soap": f"{base}/services/Soap/T/{{version}}/{org15}",
-                    "profile": f"{base}/{user_id}",
-                    "feeds": data + "chatter/feeds",
-                    "groups": data + "chatter/groups",
-                    "users": data + "chatter/users",
-                    "feed_items": data + "chatter/feed-items",
-                    "feed_elements": data + "chatter/feed-elements",
-                    "tooling_rest": data + "tooling/",
-                    "custom_domain": base,
-                },
-                "active": True,
-                "user_type": "STANDARD",
-                "language": who.language,
-                "locale": "en_US",
-                "utcOffset": 3600000,
-                "updated_at": "2026-04-01T09:00:00Z",
-                "is_salesforce_integration_user": False,
-            }
-        )
-
     # -- schema and limits --------------------------------------------------------------
 
     def resources(self, request: Request, version: str) -> Answer:
         """``GET /services/data/vXX.0/``."""
         base = f"/services/data/v{version}"
         names = ("sobjects", "query", "queryAll", "limits", "jobs", "composite", "tooling")
-        return _json(
+        return json_answer(
             {n: f"{base}/{n}" for n in names}
             | {"identity": f"{request.base_url}/id/{self.org.organization_id}/{self.org.user_id}"}
         )
@@ -527,7 +329,7 @@ class Routes:
         """``GET /sobjects``."""
         view, language = self.org.acting(), self._language(request)
         objects = [o.summary(version, language) for n in view.objects if (o := view.sobject(n))]
-        return _json({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
+        return json_answer({"encoding": "UTF-8", "maxBatchSize": 200, "sobjects": objects})
 
     def describe(self, request: Request, version: str, name: str) -> Answer:
         """``GET /sobjects/X/describe``."""
@@ -564,7 +366,7 @@ class Routes:
         sobject = self.org.sobject(name)
         if sobject is None:
             raise not_found()
-        return _json({"objectDescribe": sobject.summary(version), "recentItems": []})
+        return json_answer({"objectDescribe": sobject.summary(version), "recentItems": []})
 
     def row(self, request: Request, version: str, name: str, row: str) -> Answer:
         """``GET /sobjects/X/{id}``."""
@@ -583,21 +385,21 @@ class Routes:
 
     def analytics_describe(self, request: Request, version: str, kind: str, row: str) -> Answer:
         if kind == "dashboards":
-            return _json(analytics.dashboard_definition(self.org, row))
-        return _json(analytics.report_definition(self.org, row))
+            return json_answer(analytics.dashboard_definition(self.org, row))
+        return json_answer(analytics.report_definition(self.org, row))
 
     def analytics_run(self, request: Request, version: str, row: str) -> Answer:
         details = request.params.get("includeDetails", "").lower() == "true"
-        return _json(analytics.report_result(self.org, row, details))
+        return json_answer(analytics.report_result(self.org, row, details))
 
     def limits(self, request: Request, version: str) -> Answer:
         """``GET /limits``."""
-        return _json(limits(self.org, self.org.acting()))
+        return json_answer(limits(self.org, self.org.acting()))
 
     def record_count(self, request: Request, version: str) -> Answer:
         """``GET /limits/recordCount``."""
         wanted = request.params.get("sObjects")
-        return _json(record_counts(self.org, self.org.acting(), wanted))
+        return json_answer(record_counts(self.org, self.org.acting(), wanted))
 
     # -- query --------------------------------------------------------------------------
 
@@ -677,13 +479,13 @@ class Routes:
         status, told = saving.one(
             self.org.writes, self.org.acting(), request.method, name, row, body, request.headers
         )
-        return Answer(204) if told is None else _json(told, status)
+        return Answer(204) if told is None else json_answer(told, status)
 
     def change_many(self, request: Request, version: str) -> Answer:
         """``POST``, ``PATCH`` and ``DELETE /composite/sobjects``."""
         self._writing(request)
         body = None if request.method == "DELETE" else request.json()
-        return _json(
+        return json_answer(
             saving.many(
                 self.org.writes,
                 self.org.acting(),
@@ -698,21 +500,21 @@ class Routes:
         """``POST /metadata/deployRequest``."""
         self._writing(request)
         kind = request.headers.get("Content-Type", "")
-        return _json(self.org.deploys.begin(kind, request.body), 201)
+        return json_answer(self.org.deploys.begin(kind, request.body), 201)
 
     def deploying(self, request: Request, version: str, deployment: str) -> Answer:
         """``GET /metadata/deployRequest/{id}``."""
-        return _json(self.org.deploys.look(deployment))
+        return json_answer(self.org.deploys.look(deployment))
 
     def ingest_create(self, request: Request, version: str) -> Answer:
         """``POST /jobs/ingest``."""
         self._writing(request)
         job = self.org.ingest.create(self.org.acting(), request.json(), version)
-        return _json(self.org.ingest.info(job))
+        return json_answer(self.org.ingest.info(job))
 
     def ingest_list(self, request: Request, version: str) -> Answer:
         """``GET /jobs/ingest``."""
-        return _json(self.org.ingest.listed())
+        return json_answer(self.org.ingest.listed())
 
     def ingest_put(self, request: Request, version: str, job: str) -> Answer:
         """``PUT /jobs/ingest/{id}/batches``."""
@@ -724,13 +526,13 @@ class Routes:
         """``PATCH /jobs/ingest/{id}``."""
         found = self.org.ingest.get(job)
         self.org.ingest.close(found, request.json())
-        return _json(self.org.ingest.info(found))
+        return json_answer(self.org.ingest.info(found))
 
     def ingest_poll(self, request: Request, version: str, job: str) -> Answer:
         """``GET /jobs/ingest/{id}``."""
         found = self.org.ingest.get(job)
         self.org.ingest.poll(found)
-        return _json(self.org.ingest.info(found))
+        return json_answer(self.org.ingest.info(found))
 
     def ingest_delete(self, request: Request, version: str, job: str) -> Answer:
         """``DELETE /jobs/ingest/{id}``."""
@@ -746,7 +548,7 @@ class Routes:
 
     def tooling_global(self, request: Request, version: str) -> Answer:
         """``GET /tooling/sobjects``."""
-        return _json(tooling.describe_global(self.org, version))
+        return json_answer(tooling.describe_global(self.org, version))
 
     def tooling_describe(self, request: Request, version: str, name: str) -> Answer:
         """``GET /tooling/sobjects/X/describe``."""
@@ -778,19 +580,19 @@ class Routes:
         if float(version) < 47:
             raise not_found()
         job = self.org.jobs.create(request.json(), version)
-        answer = _json(self.org.jobs.created_json(job))
+        answer = json_answer(self.org.jobs.created_json(job))
         answer.job = job
         return answer
 
     def bulk_list(self, request: Request, version: str) -> Answer:
         """``GET /jobs/query``."""
-        return _json(self.org.jobs.list_json(version, request.params))
+        return json_answer(self.org.jobs.list_json(version, request.params))
 
     def bulk_poll(self, request: Request, version: str, job: str) -> Answer:
         """``GET /jobs/query/{id}``."""
         found = self.org.jobs.get(job)
         self.org.jobs.poll(found)
-        answer = _json(self.org.jobs.info_json(found))
+        answer = json_answer(self.org.jobs.info_json(found))
         answer.job = found
         return answer
 
@@ -802,7 +604,7 @@ class Routes:
                 400, "INVALIDJOBSTATE", "The only state a query job can be set to is Aborted"
             )
         self.org.jobs.abort(found)
-        return _json(self.org.jobs.created_json(found))
+        return json_answer(self.org.jobs.created_json(found))
 
     def bulk_delete(self, request: Request, version: str, job: str) -> Answer:
         """``DELETE /jobs/query/{id}``."""
@@ -819,7 +621,7 @@ class Routes:
     def bulk_pages(self, request: Request, version: str, job: str) -> Answer:
         """``GET /jobs/query/{id}/resultPages``."""
         found = self.org.jobs.get(job)
-        return _json(self.org.jobs.pages_json(found, version, request.params))
+        return json_answer(self.org.jobs.pages_json(found, version, request.params))
 
 
 def _version_in(path: str) -> str | None:

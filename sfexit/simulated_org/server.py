@@ -25,7 +25,8 @@ from .faults import BEFORE, CONTENT, TRANSPORT, Fault, FaultPlan
 from .mishaps import first
 from .org import SimulatedOrg
 from .pace import Pace, Throttle
-from .routes import Request, Routes, error_answer
+from .request import Request, error_answer
+from .routes import Routes
 
 URI_AND_HEADERS = 16_384  # Limits quick reference: URI plus headers, in bytes
 BUFFER = 1 << 16

@@ -83,7 +83,9 @@ def port() -> int:
 @pytest.fixture
 def browser(company: Company, port: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """A browser whose user signs in at once; the addresses that it was sent to."""
-    company.server.routes.authorization.redirect_uris = [f"http://localhost:{port}/OauthRedirect"]
+    company.server.routes.sign_in.authorization.redirect_uris = [
+        f"http://localhost:{port}/OauthRedirect"
+    ]
     opened: list[str] = []
 
     def open_url(url: str) -> bool:
@@ -243,7 +245,7 @@ def test_no_browser_can_be_opened(
 
 
 def test_the_person_says_no(login: Sfexit, sfexit: Sfexit, company: Company) -> None:
-    company.server.routes.authorization.deny = True
+    company.server.routes.sign_in.authorization.deny = True
     ran = login()
     assert ran.code == 4 and "access_denied" in last_sentence(ran)
     assert "No org is stored" in sfexit("orgs", **NOTHING).err
@@ -264,7 +266,7 @@ def test_a_user_without_the_api(login: Sfexit, sfexit: Sfexit, company: Company)
 def test_an_app_that_gives_no_refresh_token(
     login: Sfexit, sfexit: Sfexit, company: Company, home: Path
 ) -> None:
-    company.server.routes.authorization.gives_refresh_tokens = False
+    company.server.routes.sign_in.authorization.gives_refresh_tokens = False
     ran = login("--alias", "acme")
     assert ran.code == 0 and "ends with the session" in ran.err
     assert sfexit("export", home, "--org", "acme", **NOTHING).code == 0
@@ -274,7 +276,7 @@ def test_an_app_that_gives_no_refresh_token(
 
 
 def test_the_app_wants_its_secret(login: Sfexit, company: Company) -> None:
-    company.server.routes.authorization.require_secret = True
+    company.server.routes.sign_in.authorization.require_secret = True
     assert "SFEXIT_CLIENT_SECRET" in last_sentence(login())
     assert login(SFEXIT_CLIENT_SECRET=SECRET).code == 0
 
@@ -323,7 +325,7 @@ def test_jwt(login: Sfexit, sfexit: Sfexit, company: Company, home: Path, tmp_pa
             serialization.NoEncryption(),
         )
     )
-    authorization = company.server.routes.authorization
+    authorization = company.server.routes.sign_in.authorization
     authorization.public_key = key.public_key().public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )

@@ -205,7 +205,7 @@ def test_a_right_clock_is_not_tried_twice(env: dict[str, str], org: responses.Re
 
 def trust(server: SimulatedServer, key: rsa.RSAPrivateKey, env: dict[str, str]) -> None:
     """Make the served org know the key and the user, and `env` name the org."""
-    authorization = server.routes.authorization
+    authorization = server.routes.sign_in.authorization
     authorization.public_key = key.public_key().public_bytes(
         PEM, serialization.PublicFormat.SubjectPublicKeyInfo
     )
@@ -228,11 +228,13 @@ def test_against_an_org_that_checks(
     first = credential.token()
     second = credential.renew(first)
     assert first != second and served.org.token_valid(second.reveal())
-    served.routes.authorization.users.clear()
+    served.routes.sign_in.authorization.users.clear()
     with pytest.raises(SignInProblem, match="pre-authorized"):
         credential_from_environment(env).token()
-    served.routes.authorization.public_key = rsa.generate_private_key(65537, 2048).public_key(
-    ).public_bytes(PEM, serialization.PublicFormat.SubjectPublicKeyInfo)  # fmt: skip
+    others = rsa.generate_private_key(65537, 2048).public_key()
+    served.routes.sign_in.authorization.public_key = others.public_bytes(
+        PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
     with pytest.raises(SignInProblem, match="certificate"):
         credential_from_environment(env).token()
 

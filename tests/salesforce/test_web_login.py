@@ -192,7 +192,7 @@ def go_through(url: str) -> int:
 
 def test_against_an_org_that_checks(served: SimulatedServer, listener: Listener) -> None:
     origin = Origin.parse(served.url)
-    served.routes.authorization.redirect_uris = [listener.redirect_uri]
+    served.routes.sign_in.authorization.redirect_uris = [listener.redirect_uri]
     attempt = listener.begin(served.org.client_id)
     browser = threading.Thread(target=go_through, args=(attempt.url(origin),))
     browser.start()
@@ -210,7 +210,7 @@ def test_against_an_org_that_checks(served: SimulatedServer, listener: Listener)
 
 
 def code_for(served: SimulatedServer, attempt: Attempt) -> Secret:
-    served.routes.authorization.redirect_uris = [attempt.redirect_uri]
+    served.routes.sign_in.authorization.redirect_uris = [attempt.redirect_uri]
     url = attempt.url(Origin.parse(served.url))
     onward = requests.get(url, timeout=5, allow_redirects=False).headers["Location"]
     return Secret(parse_qs(urlsplit(onward).query)["code"][0])
@@ -225,7 +225,7 @@ def test_a_stolen_code_is_worth_nothing(served: SimulatedServer) -> None:
 
 
 def test_an_app_that_wants_its_secret(served: SimulatedServer) -> None:
-    served.routes.authorization.require_secret = True
+    served.routes.sign_in.authorization.require_secret = True
     endpoint = TokenEndpoint(Origin.parse(served.url))
     attempt = Attempt(served.org.client_id, "http://localhost:1717/OauthRedirect")
     with pytest.raises(SignInProblem, match="SFEXIT_CLIENT_SECRET"):

@@ -145,7 +145,7 @@ class _Living:
 
         with socket.create_server(("127.0.0.1", 0)) as found:
             port = found.getsockname()[1]
-        authorization = self.server.routes.authorization
+        authorization = self.server.routes.sign_in.authorization
         authorization.redirect_uris = [f"http://localhost:{port}/OauthRedirect"]
         authorization.require_secret = True
         process = self.start(
@@ -250,7 +250,7 @@ class _Living:
         for number, line in enumerate(of_key(pem.decode())):
             if len(line) > 20:
                 self.life.secrets[f"private key, line {number}"] = line
-        authorization = self.server.routes.authorization
+        authorization = self.server.routes.sign_in.authorization
         authorization.public_key = key.public_key().public_bytes(
             serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
-from simulated_client import Client
+from simulated_client import Client, Clock
 
 from sfexit.simulated_org import FaultPlan, SimulatedOrg, serve
 
@@ -17,16 +16,6 @@ def client() -> Iterator[Client]:
     with serve(SimulatedOrg(seed=7, rows=2500, bulk_page_rows=400)) as server:
         yield Client(server)
         assert server.crashes == []
-
-
-class Clock:
-    """A clock that moves when told to."""
-
-    def __init__(self) -> None:
-        self.moment = time.time()
-
-    def __call__(self) -> float:
-        return self.moment
 
 
 @pytest.fixture

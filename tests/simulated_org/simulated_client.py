@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import time
 from typing import Any
 
 import requests
@@ -93,3 +94,13 @@ def refused(answer: requests.Response, status: int, code: str, text: str = "") -
     body = answer.json()
     assert isinstance(body, list) and body[0]["errorCode"] == code, body
     assert text in body[0]["message"], body
+
+
+class Clock:
+    """A clock that moves when told to."""
+
+    def __init__(self) -> None:
+        self.moment = time.time()
+
+    def __call__(self) -> float:
+        return self.moment

@@ -7,8 +7,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from conftest import Clock
-from simulated_client import Client
+from simulated_client import Client, Clock
 
 from sfexit.simulated_org import SimulatedOrg, serve
 from sfexit.simulated_org.schema import make
