@@ -354,7 +354,8 @@ def _sight_sums(told: Contents) -> Iterator[Finding]:
         line = told.ledger.get(name)
         if line is None or certainty not in ("certain", "likely"):
             continue
-        field_name = str(spot.get("field", ""))
+        # A field that comes masked is exported as it came, with a word in the line's reason.
+        field_name = str(spot.get("field", "")) if spot.get("kind") == "field_hidden" else ""
         told_there = field_name in line["fields_not_exported"] if field_name else line["remedy"]
         # What is no table here (views, streams) has no rows that could be hidden.
         if not told_there and line["outcome"] in ("exported", "empty"):

@@ -28,6 +28,7 @@ THERE = frozenset({"retrieved", "hidden", "partly"})
 _COLUMNS = ("type", "full_name", "packages", "managed", "outcome", "files", "bytes", "reason")
 _JSON_LIMIT = 1 << 28
 _TOLD = 200
+_EVERYTHING = ("*", "*")  # the only line of an archive without any metadata
 #: Salesforce packs no more into one answer of `retrieve` (Metadata API Developer Guide, "Metadata
 #: Limits": 629,145,600 bytes unpacked).
 UNPACKED = 629_145_600
@@ -63,14 +64,14 @@ def check_metadata(bag: Path, paths: Sequence[str], findings: list[Finding]) -> 
         return 0
     check = _Check(bag, findings)
     packages = check.packages([path for path in mine if path.startswith(PACKAGES)])
-    for path in (INDEX, LISTED):
-        if path not in mine:
-            check.find(path, "a file", "none")
     if INDEX not in mine:
-        return 0
-    index = check.index(packages)
+        check.find(INDEX, "a file", "none")
+    index = check.index(packages) if INDEX in mine else {}
     if LISTED in mine:
-        check.listed(index, packages)
+        if INDEX in mine:
+            check.listed(index, packages)
+    elif index.get(_EVERYTHING, {}).get("outcome") != "left_out":  # then nobody asked for a list
+        check.find(LISTED, "a file", "none")
     return len(index)
 
 
@@ -223,7 +224,7 @@ class _Check:
         Developer Guide, "FileProperties": fileName).
         """
         told = self.json(LISTED, "sfexit-metadata-list/1")
-        if told is None or told.get("refused") or ("*", "*") in lines:
+        if told is None or told.get("refused") or _EVERYTHING in lines:
             return
         for one in told.get("components") or ():
             try:

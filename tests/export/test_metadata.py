@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rig import Rig, ledger_of
+from rig import Rig, ledger_of, small_objects
 from rig import problems_of_bag as problems
 
 from sfexit.archive import layout
@@ -184,11 +184,24 @@ def test_without_the_right_it_is_said_and_nothing_else_suffers(rig: Rig):
     assert all(line.outcome != "failed" for line in result.lines)
 
 
-def test_a_choice_of_objects_leaves_the_metadata_out(rig: Rig):
+def test_a_choice_of_objects_leaves_the_metadata_out(make_rig):
+    covered = [one for one in standard_objects() if one.name == "UserFieldAccess"]
+    rig = make_rig(objects=[*small_objects(), *covered])
     result = rig.run(selection=Selection(frozenset({"Item__c"})))
     [row] = index_of(bag_of(result)).values()
     assert row["outcome"] == "left_out"
     assert not rig.org.metadata.retrieves
+    line = ledger_of(bag_of(result))["UserFieldAccess"]
+    assert (line.outcome, line.remedy) == ("not_exported", "export again without that choice")
+
+
+def test_a_fault_is_not_told_as_a_missing_right(rig: Rig):
+    rig.fail("status", "metadata.describe", code=503, times=None)
+    result = rig.run()
+    [row] = index_of(bag_of(result)).values()
+    assert row["outcome"] == "failed" and "503" in row["reason"]
+    assert "give the user" not in row["reason"]
+    assert "export again with --anew" in row["reason"]
 
 
 # ---- faults 39 and 40 ----------------------------------------------------------------------------

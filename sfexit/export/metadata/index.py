@@ -15,7 +15,11 @@ OUTCOMES = ("retrieved", "hidden", "partly", "missing", "failed", "left_out")
 #: Outcomes of which something that the org has is not in the archive and could be.
 INCOMPLETE = frozenset({"partly", "missing", "failed", "left_out"})
 EVERYTHING = "*"
-RIGHT = "Modify Metadata Through Metadata API Functions (or Modify All Data)"
+AGAIN = "export again with --anew"
+WITH_RIGHT = (
+    "give the user Modify Metadata Through Metadata API Functions (or Modify All Data), then "
+    f"{AGAIN}"
+)
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ def nothing(outcome: str, reason: str) -> list[Line]:
 def lines(listed: Listed, plan: Sequence[Package], told: dict[str, Told]) -> list[Line]:
     """The whole index, ordered by type and name."""
     if listed.refused:
-        reason = f"{listed.refused}; give the user {RIGHT}, then export again with --anew"
-        return nothing("failed", reason)
+        remedy = AGAIN if listed.passing else WITH_RIGHT
+        return nothing("failed", f"{listed.refused.rstrip('.')}; {remedy}")
     in_packages: dict[Member, list[tuple[Package, Told]]] = defaultdict(list)
     for package, outcome in packages.all_leaves(plan, told):
         for member in package.wanted:

@@ -30,18 +30,21 @@ class NotListed:
 
 @dataclass(frozen=True)
 class Listed:
-    """Everything the org names. `refused`: its words when it lets this user see no metadata."""
+    """Everything the org names. `refused`: its words when it lists no metadata at all, `passing`
+    when that was a fault of the org or the way and no refusal."""
 
     types: tuple[MetadataType, ...] = ()
     components: tuple[Component, ...] = ()
     not_listed: tuple[NotListed, ...] = ()
     refused: str = ""
+    passing: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The form in which it is stored; stable within `sfexit-metadata-list/1`."""
         return {
             "schema": SCHEMA,
             "refused": self.refused,
+            "passing": self.passing,
             "types": [asdict(one) for one in self.types],
             "not_listed": [asdict(one) for one in self.not_listed],
             "components": [astuple(one) for one in self.components],
@@ -60,6 +63,7 @@ class Listed:
             components=tuple(Component(*one) for one in document["components"]),
             not_listed=tuple(NotListed(**one) for one in document["not_listed"]),
             refused=str(document["refused"]),
+            passing=bool(document.get("passing", False)),
         )
 
 
@@ -78,7 +82,7 @@ def list_all(
         return Listed(refused=printable(str(refusal), 400))
     except Transient as fault:
         insist(fault)
-        return Listed(refused=printable(str(fault), 400))
+        return Listed(refused=printable(str(fault), 400), passing=True)
     not_listed: list[NotListed] = []
     kinds = {one.folder_type: one for one in types if one.in_folder}
     folders: list[Component] = []

@@ -83,18 +83,22 @@ class Metadata(Stage):
         if set(summary.outcomes) - {"failed", "left_out"}:
             return lines
         why = summary.gaps[0][0] if summary.gaps else "the org lists none"
-        return tuple(self._not_covered(line, why) for line in lines)
+        remedy = index.WITH_RIGHT if index.WITH_RIGHT in why else index.AGAIN
+        if "left_out" in summary.outcomes:
+            remedy = "export again without that choice"
+        return tuple(self._not_covered(line, why, remedy) for line in lines)
 
     @staticmethod
-    def _not_covered(line: LedgerLine, why: str) -> LedgerLine:
+    def _not_covered(line: LedgerLine, why: str, remedy: str) -> LedgerLine:
         rule = rule_for(ObjectEntry(line.object, line.label))
         if line.outcome != "covered" or rule is None or rule.kind != "by_metadata":
             return line
         return replace(
             line,
             outcome="not_exported",
-            reason=f"part of the org's configuration, and the metadata were not taken: {why}",
-            remedy=f"give the user {index.RIGHT} and export again with --anew",
+            reason="part of the org's configuration, and the metadata were not taken: "
+            + why.removesuffix(f"; {remedy}"),
+            remedy=remedy,
         )
 
     # ---- what is known ----------------------------------------------------------------------
