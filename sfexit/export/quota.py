@@ -41,12 +41,17 @@ def line(row: QuotaRow) -> str:
     """The row for a terminal."""
     own = "; the number of your files is unknown"
     if row.own_files is not None and row.days_for_own_files is not None:
-        own = f"; your {row.own_files:,} files: {spelled(row.days_for_own_files)}"
+        own = f"; your {row.own_files:,} files: {taken(row.days_for_own_files)}"
     return (
         f"{row.calls_a_day:,} calls a day, {row.calls_for_us:,} at {row.share:.0%}: "
         f"{row.files_a_second:.2g} files a second{own}; 1 million files: "
         f"{spelled(row.days_for_a_million)}"
     )
+
+
+def taken(days: float) -> str:
+    """What so many days' worth of calls are for people: less than a day's may be spent at once."""
+    return f"{max(days, 0.01):.0%} of a day's calls" if days < 0.995 else spelled(days)
 
 
 def spelled(days: float) -> str:

@@ -284,7 +284,7 @@ def page(told: Assessment) -> str:
     cost = told.estimate
     row = cost.quota_row
     own = (
-        quota.spelled(row.days_for_own_files)
+        quota.taken(row.days_for_own_files)
         if row is not None and row.days_for_own_files is not None
         else "unknown"
     )

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sfexit.export.quota import line, quota_row, spelled
+from sfexit.export.quota import line, quota_row, spelled, taken
 
 
 @pytest.mark.parametrize(
@@ -41,6 +41,20 @@ def test_the_line() -> None:
         "150,000 calls a day, 75,000 at 50%: 0.87 files a second; your 500,000 files: 6.7 days; "
         "1 million files: 13.3 days"
     )
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        (1, "1% of a day's calls"), (22_500, "30% of a day's calls"),
+        (74_000, "99% of a day's calls"), (75_000, "24.0 hours"), (300_000, "4.0 days"),
+    ],
+)  # fmt: skip
+def test_what_fits_into_a_day_is_no_matter_of_hours(files: int, words: str) -> None:
+    row = quota_row(150_000, 0.5, files)
+    assert row is not None and row.days_for_own_files is not None
+    assert taken(row.days_for_own_files) == words
+    assert f"your {files:,} files: {words};" in line(row)
 
 
 @pytest.mark.parametrize(

@@ -188,8 +188,8 @@ class Files(Stage):
         row = self._cost(total - here)
         more = ""
         if total > here and row is not None and row.days_for_own_files is not None:
-            days = quota.spelled(row.days_for_own_files)
-            more = f"; at this share of the calls the others take {days}"
+            calls = quota.taken(row.days_for_own_files)
+            more = f"; at this share of the calls the others take {calls}"
         return f"{here:,} of about {total:,} files are here{on_top}{more}."
 
     def _fetch_all(self) -> None:
