@@ -188,7 +188,7 @@ def look(path: Path, *, md5: bool = True) -> Seen | None:
     """
     sha256, size = hashlib.sha256(), 0
     other = hashlib.md5(usedforsecurity=False) if md5 else None
-    for piece in _pieces(path):
+    for piece in pieces(path):
         if piece is None:
             return None
         sha256.update(piece)
@@ -198,8 +198,9 @@ def look(path: Path, *, md5: bool = True) -> Seen | None:
     return Seen(size, sha256.hexdigest(), other.hexdigest() if other is not None else "")
 
 
-def _pieces(path: Path) -> Iterator[memoryview | None]:
-    """A file's bytes, each piece good until the next is asked for; None when there is no file."""
+def pieces(path: Path) -> Iterator[memoryview | None]:
+    """A file's bytes, each piece good until the next is asked for; None when there is no such
+    file, or the medium does not give it back. Raises DiskTrouble."""
     buffer = getattr(_BUFFERS, "bytes", None)
     if buffer is None:
         buffer = _BUFFERS.bytes = memoryview(bytearray(_READ_BYTES))
@@ -226,7 +227,7 @@ def copy(disk: Disk, source: Path, final: Path, seen: Seen) -> bool:
     disk.remove(part)
     handle = disk.create(part)
     try:
-        for piece in _pieces(source):
+        for piece in pieces(source):
             disk.write(handle, piece or b"")
         disk.sync(handle)
     finally:

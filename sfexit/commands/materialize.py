@@ -41,6 +41,7 @@ def command(home: Path, folder: Path, by: str, link: bool, as_json: bool, quiet:
     no network. Interrupted in any way, the same command goes on.
     """
     from sfexit.commands._terminal import progress
+    from sfexit.errors import ArchiveProblem
     from sfexit.materialize.tree import materialize
 
     with progress(quiet=quiet, verbose=False) as (watching, _):
@@ -54,6 +55,7 @@ def command(home: Path, folder: Path, by: str, link: bool, as_json: bool, quiet:
             "files": tree.files,
             "made": tree.made,
             "bytes": tree.bytes,
+            "damaged": tree.damaged,
         }
         click.echo(json.dumps(told, indent=1))
     if not quiet:
@@ -61,5 +63,13 @@ def command(home: Path, folder: Path, by: str, link: bool, as_json: bool, quiet:
             f"{tree.files:,} files ({tree.bytes / 1e6:,.1f} MB) in {tree.folder}, "
             f"{tree.made:,} of them made now.",
             err=True,
+        )
+    for one in tree.examples:
+        click.echo(f"Damaged or missing: {one}", err=True)
+    if tree.damaged:
+        raise ArchiveProblem(
+            f"the tree is without {tree.damaged:,} of the files: the archive holds them damaged or "
+            "not at all; run `sfexit verify-backup`, then mend the archive from its copy and run "
+            "this again"
         )
     return _exit.DONE

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import csv
 import gzip
+import hashlib
 import itertools
 import json
 import os
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sfexit.archive import bagit, layout
+from sfexit.archive import bagit, bodies, layout
 from sfexit.archive.stored_rows import column_values
 from sfexit.archive.tables import newest_bag
 from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble
@@ -30,6 +30,8 @@ from sfexit.progress import SILENT, Progress
 SCHEMA = "sfexit-tree/1"
 MARK = ".sfexit-tree.json"
 _LOOKUP = ".sfexit-tree.db"
+_PART = ".sfexit-part"
+_EXAMPLES = 20
 RECORD, FOLDER = "record", "folder"
 _NAMES = ("Name", "Title", "Subject", "CaseNumber", "DeveloperName", "MasterLabel")
 _TABLES = """
@@ -42,13 +44,27 @@ CREATE TABLE taken (path TEXT PRIMARY KEY, owner TEXT) WITHOUT ROWID;
 
 @dataclass(frozen=True)
 class Tree:
-    """What came of it. `files` are in the tree now, `made` of them by this run; `bytes` of all."""
+    """What came of it. `files` are in the tree now, `made` of them by this run; `bytes` of all.
+    `damaged` are not, because the archive does not hold the bytes that its index tells of;
+    `examples`: the first of those in the archive."""
 
     folder: Path
     bag: Path
     files: int
     made: int
     bytes: int
+    damaged: int
+    examples: tuple[Path, ...]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A body of the bag and its path in the tree; `bytes` and `sha256` as the index has them."""
+
+    source: Path
+    path: str
+    bytes: int
+    sha256: str
 
 
 def materialize(
@@ -61,11 +77,22 @@ def materialize(
 ) -> Tree:
     """Make the tree of a home's current bag (or of the bag `place` itself) in `folder`.
 
-    `by` is RECORD or FOLDER. `link` makes hard links instead of copies. Raises Blocked for a folder
-    that is not ours or lies in the home, ArchiveProblem, DiskTrouble.
+    `by` is RECORD or FOLDER. `link` makes hard links instead of copies. A file that the archive
+    holds damaged, or not at all, is left out. Raises Blocked for a folder that is not
+    ours or lies in the home, ArchiveProblem, DiskTrouble.
     """
     bag = newest_bag(place)
-    _claim(folder, bag, place, {"schema": SCHEMA, "root": bagit.root_digest(bag), "by": by})
+    try:
+        _claim(folder, bag, place, {"schema": SCHEMA, "root": bagit.root_digest(bag), "by": by})
+        return _make(bag, folder, by, link, progress)
+    except (OSError, sqlite3.OperationalError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DiskTrouble(
+            f"the tree cannot be written ({why}): make room, then run this again"
+        ) from error
+
+
+def _make(bag: Path, folder: Path, by: str, link: bool, progress: Progress) -> Tree:
     progress.phase("Looking up names")
     database = folder / _LOOKUP
     database.unlink(missing_ok=True)
@@ -75,20 +102,21 @@ def materialize(
             lookup.execute("BEGIN")
             _look_up(lookup, bag, by)
             progress.phase("Making the tree")
-            files = made = size = 0
-            for source, relative in _places(lookup, bag, by):
-                new = _place(source, folder / relative, link=link)
-                files, made = files + 1, made + new
-                size += source.stat().st_size
+            files = made = size = damaged = 0
+            examples: dict[Path, None] = {}  # not once for each record that one belongs to
+            for one in _places(lookup, bag, by):
+                new = _place(one, folder / one.path, link=link)
+                if new is None:
+                    damaged += 1
+                    if len(examples) < _EXAMPLES:
+                        examples[one.source] = None
+                    continue
+                files, made, size = files + 1, made + new, size + one.bytes
                 if new:
-                    progress.file_stored(source.stat().st_size)
-    except OSError as error:
-        raise DiskTrouble(
-            f"the tree cannot be written ({error.strerror}): make room, then run this again"
-        ) from error
+                    progress.file_stored(one.bytes)
     finally:
         database.unlink(missing_ok=True)
-    return Tree(folder, bag, files, made, size)
+    return Tree(folder, bag, files, made, size, damaged, tuple(examples))
 
 
 def _claim(folder: Path, bag: Path, place: Path, told: dict[str, str]) -> None:
@@ -107,10 +135,13 @@ def _claim(folder: Path, bag: Path, place: Path, told: dict[str, str]) -> None:
                 f"{folder} holds the tree of another archive or of another kind: name a new folder"
             )
         return
-    if folder.is_symlink() or (folder.exists() and (not folder.is_dir() or any(folder.iterdir()))):
+    part = folder / (MARK + ".part")  # all there is when a run ended in its first moment
+    if folder.is_symlink() or (
+        folder.exists() and (not folder.is_dir() or set(folder.iterdir()) - {part})
+    ):
         raise Blocked(f"{folder} is not empty and was not made by this command: name a new folder")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = folder / (MARK + ".part")
+    part.unlink(missing_ok=True)
     part.write_text(json.dumps(told), "utf-8")
     part.replace(mark)
 
@@ -192,9 +223,9 @@ def _look_up(lookup: sqlite3.Connection, bag: Path, by: str) -> None:
 # ---- where each file goes ----------------------------------------------------------------------
 
 
-def _places(lookup: sqlite3.Connection, bag: Path, by: str) -> Iterator[tuple[Path, str]]:
-    """Each body of the bag and its path in the tree, in the order of the index; a file that is
-    linked to several records has several."""
+def _places(lookup: sqlite3.Connection, bag: Path, by: str) -> Iterator[Placed]:
+    """Each body of the bag where it stands in the tree, in the order of the index; a file that is
+    linked to several records stands in several places."""
     for line in _index(bag):
         source = layout.within(bag, f"{layout.DATA}/{line['path']}")
         owners = [line["parent_id"]]
@@ -212,7 +243,8 @@ def _places(lookup: sqlite3.Connection, bag: Path, by: str) -> Iterator[tuple[Pa
         name = safe_name(line["title"], extension, mark=mark)
         for owner in owners:
             folder = _folder(lookup, owner, line["object"], by)
-            yield source, _claimed(lookup, folder, name, key, extension, mark)
+            path = _claimed(lookup, folder, name, key, extension, mark)
+            yield Placed(source, path, int(line["bytes"]), line["sha256"])
 
 
 def _folder(lookup: sqlite3.Connection, owner: str, kind: str, by: str) -> str:
@@ -262,22 +294,39 @@ def _candidates(folder: str, name: str, owner: str, extension: str, mark: str) -
         yield f"{folder}/{safe_name(stem, extension, mark=f' ({owner}) {number}{mark}')}"
 
 
-def _place(source: Path, target: Path, *, link: bool) -> bool:
-    """Put a file into the tree; False when it is there from an earlier run."""
+def _place(one: Placed, target: Path, *, link: bool) -> bool | None:
+    """Put a file into the tree; False when it is there from an earlier run, None when the archive
+    does not hold it as it was sealed: nobody takes a damaged file for the one there was."""
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if target.is_file() and not target.is_symlink():
-        if target.stat().st_size == source.stat().st_size:
+        if target.stat().st_size == one.bytes:
             return False
         target.unlink()
     if link:
+        seen = bodies.look(one.source, md5=False)
+        if seen is None or (seen.size, seen.sha256) != (one.bytes, one.sha256):
+            return None
         try:
-            os.link(source, target)
+            os.link(one.source, target)
             return True
         except OSError:
             pass  # another file system, or one without links
-    part = target.with_name(".sfexit-part")
+    part = target.with_name(_PART)
     part.unlink(missing_ok=True)
-    shutil.copyfile(source, part)
-    part.chmod(0o600)
+    if not _copied(one, part):
+        part.unlink()
+        return None
     part.replace(target)
     return True
+
+
+def _copied(one: Placed, part: Path) -> bool:
+    """Copy a body; False when it is not what the index says."""
+    digest = hashlib.sha256()
+    with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as taking:
+        for piece in bodies.pieces(one.source):
+            if piece is None:
+                return False
+            digest.update(piece)
+            taking.write(piece)
+    return digest.hexdigest() == one.sha256

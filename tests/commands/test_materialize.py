@@ -61,6 +61,16 @@ def test_every_file_is_in_the_tree(sfexit: Sfexit, archive: Path, tmp_path: Path
     assert digests(archive) == before
 
 
+def test_a_damaged_file_is_said_at_the_end(sfexit: Sfexit, archive: Path, tmp_path: Path) -> None:
+    body = max((archive / "bags/0001/data/files").rglob("068*"), key=lambda one: one.stat().st_size)
+    body.chmod(0o600)
+    body.write_bytes(b"X" * body.stat().st_size)
+    ran = sfexit("materialize", archive, tmp_path / "tree", "--json")
+    told = json.loads(ran.out)
+    assert ran.code == 1 and told["damaged"] >= 1
+    assert f"without {told['damaged']} of the files" in ran.err and body.name in ran.err
+
+
 def test_refusals_are_one_sentence(sfexit: Sfexit, archive: Path, tmp_path: Path) -> None:
     inside = sfexit("materialize", archive, archive / "bags/tree")
     assert inside.code != 0 and inside.sentence

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gzip
+import hashlib
 import json
+import shutil
 import tempfile
 import unicodedata
 from pathlib import Path
@@ -13,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfexit.errors import Blocked
+from sfexit.errors import Blocked, DiskTrouble
+from sfexit.materialize import tree as trees
 from sfexit.materialize.names import MOST_BYTES, folded, safe_name
 from sfexit.materialize.tree import FOLDER, RECORD, materialize
 
@@ -87,7 +91,7 @@ def make_bag(root: Path, lines: list[tuple[str, ...]] = LINES) -> Path:
         resources.append({"title": name, "path": [path], "schema": {"fields": fields}})
     (bag / "data/datapackage.json").write_text(json.dumps({"resources": resources}))
     header = ["object", "record_id", "title", "path", "parent_id", "version_number", "is_latest",
-              "content_type"]  # fmt: skip
+              "content_type", "bytes", "sha256"]  # fmt: skip
     index = bag / "data/files/index.csv.gz"
     index.parent.mkdir(parents=True)
     with gzip.open(index, "wt", newline="", encoding="utf-8") as handle:
@@ -96,8 +100,12 @@ def make_bag(root: Path, lines: list[tuple[str, ...]] = LINES) -> Path:
         for kind, key, title, extension, parent, version, latest, content in lines:
             path = f"files/content/00/{key}.{extension}"
             (bag / "data" / path).parent.mkdir(parents=True, exist_ok=True)
-            (bag / "data" / path).write_text(f"bytes of {key}")
-            writer.writerow([kind, key, title, path, parent, version, latest, content])
+            body = f"bytes of {key}".encode()
+            (bag / "data" / path).write_bytes(body)
+            digest = hashlib.sha256(body).hexdigest()
+            writer.writerow(
+                [kind, key, title, path, parent, version, latest, content, len(body), digest]
+            )
     (bag / "tagmanifest-sha256.txt").write_text("the root")
     return root / "home"
 
@@ -214,3 +222,65 @@ def test_never_into_what_is_not_ours(tmp_path: Path) -> None:
     with pytest.raises(Blocked, match="another"):
         materialize(home, tmp_path / "tree", by=FOLDER)
     assert (other / "diary.txt").read_text() == "mine"
+
+
+DAMAGE = {
+    "other bytes": lambda path: path.write_text("bytes of 068Z"),
+    "half of it": lambda path: path.write_text("bytes"),
+    "gone": lambda path: path.unlink(),
+    "a link to somewhere else": lambda path: (path.unlink(), path.symlink_to("/etc/passwd")),
+}
+
+
+@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_damaged_file_of_the_archive_is_named_and_the_others_are_made(
+    damage: str, link: bool, tmp_path: Path
+) -> None:
+    home = make_bag(tmp_path)
+    materialize(home, tmp_path / "whole", by=RECORD)
+    body = home / "bags/0001/data/files/content/00/068B.pdf"
+    DAMAGE[damage](body)
+    tree = materialize(home, tmp_path / "tree", by=RECORD, link=link)
+    found = tree_of(tmp_path / "tree")
+    assert tree.damaged == 2, "it stands under two records"
+    assert tree.files == tree.made == len(found) == 6
+    expected = tree_of(tmp_path / "whole")
+    assert found == {path: text for path, text in expected.items() if text != "bytes of 068B"}
+    assert tree.examples == (body,), "said once for one file"
+    # The archive was mended from its copy: the same line makes what was missing.
+    body.unlink(missing_ok=True)
+    body.write_text("bytes of 068B")
+    again = materialize(home, tmp_path / "tree", by=RECORD, link=link)
+    assert (again.made, again.damaged) == (2, 0)
+    assert tree_of(tmp_path / "tree") == expected
+
+
+def full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_before_the_folder_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = make_bag(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        with pytest.raises(DiskTrouble, match="No space left on device"):
+            materialize(home, tmp_path / "tree", by=RECORD)
+    assert materialize(home, tmp_path / "tree", by=RECORD).files == 8, "it goes on"
+
+
+def test_a_full_disk_while_names_are_looked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = make_bag(tmp_path)
+    with monkeypatch.context() as patched:
+        tables = trees._TABLES + "PRAGMA max_page_count = 1;"
+        patched.setattr(trees, "_TABLES", "PRAGMA page_size = 512;" + tables)
+        lines = [(*LINES[0][:1], f"068{n:012d}", *LINES[0][2:]) for n in range(400)]
+        shutil.rmtree(home)
+        home = make_bag(tmp_path, [*lines, *LINES])
+        with pytest.raises(DiskTrouble, match="full"):
+            materialize(home, tmp_path / "tree", by=RECORD)
+    assert materialize(home, tmp_path / "tree", by=RECORD).files == 808
