@@ -60,6 +60,8 @@ def image(org: SimulatedOrg, name: str, row_id: str, field: str, ref: str) -> An
     if table.deleted(table.changes, row) and not org.doubts.bodies_of_deleted_records:
         raise ApiError(404, "ENTITY_IS_DELETED", "entity is deleted")
     data = org.tables.bodies.image(table, known.name, row, ref)
+    if not org.doubts.copied_images and not org.tables.bodies.put_into(table, known.name, row, ref):
+        data = None
     if data is None:
         raise not_found()
     return Answer(200, data, "image/png")

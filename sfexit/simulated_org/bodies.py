@@ -203,6 +203,10 @@ class Bodies:
         rng = random.Random(f"{self.tables.seed}:image:{number}")
         return b"\x89PNG\r\n\x1a\n" + rng.randbytes(rng.randint(60, 5000))
 
+    def put_into(self, table: Table, field_name: str, row: int, ref: str) -> bool:
+        """It was this field of this row that somebody put the image into; others copied it."""
+        return self.images.row(ref) == self._image_number(table, field_name, row)
+
     def image_in(
         self, table: Table, field_name: str, row: int
     ) -> tuple[str, Callable[[], bytes]] | None:

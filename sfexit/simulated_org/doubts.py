@@ -24,6 +24,8 @@ class Doubts:
     ``likes_by_feed_item``: FeedItem gives likes, signals and tracked changes as record feeds do.
     ``knowledge_needs_status``: article versions demand a filter on PublishStatus.
     ``bodies_of_deleted_records``: the bytes of files in the recycle bin can be had.
+    ``copied_images``: an image in rich text is given to every record whose text shows it; else only
+    to the one that it was put into.
     ``ranges``: blob fields honour Range; else they send everything, as RFC 9110 allows.
     ``deactivation_code``: the code of a deactivation that is refused.
     ``owner_change_drops_teams``: an owner change over REST or Bulk deletes the team.
@@ -48,6 +50,7 @@ class Doubts:
     likes_by_feed_item: bool = False
     knowledge_needs_status: bool = False
     bodies_of_deleted_records: bool = False
+    copied_images: bool = True
     ranges: bool = False
     deactivation_code: str = "FIELD_INTEGRITY_EXCEPTION"
     owner_change_drops_teams: bool = True

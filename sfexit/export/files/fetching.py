@@ -53,7 +53,7 @@ class Outcome:
         """The journal's form, and a line of the table of exceptions."""
         return {
             "object": self.body.object,
-            "key": self.body.key,
+            "key": self.body.place,
             "record_id": self.body.record_id,
             "field": self.body.field,
             "reference": self.body.reference,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sfexit.archive import layout
 from sfexit.archive.bodies import StoredBody
@@ -49,18 +50,55 @@ def _index_row(body: Body, stored: StoredBody) -> list[str]:
     return [told[column] for column in FILES_COLUMNS]
 
 
-def exceptions(journal: Journal, elsewhere: Iterable[Body]) -> Iterator[bytes]:
+def exceptions(
+    journal: Journal,
+    elsewhere: Iterable[Body],
+    images: Iterable[tuple[Body, Mapping[str, Any]]],
+) -> Iterator[bytes]:
     """data/evidence/body_exceptions.csv in pieces: what the journal tells, then what has no bytes
-    in the org."""
-    return _pieces(EXCEPTION_COLUMNS, _exception_rows(journal, elsewhere))
+    in the org, then the places of images, which may be in the bag by another place."""
+    return _pieces(EXCEPTION_COLUMNS, _exception_rows(journal, elsewhere, images))
 
 
-def _exception_rows(journal: Journal, elsewhere: Iterable[Body]) -> Iterator[list[str]]:
+def refusals(journal: Journal, body: Body, most: int) -> list[dict[str, Any]]:
+    """What the journal tells of places in this object that did not give an image."""
+    rows = journal.rows(
+        "SELECT event FROM body_exception WHERE object = ? AND key > ? AND key < ? LIMIT ?",
+        (body.object, f"{body.key}@", f"{body.key}A", most),  # the letter behind the sign
+    )
+    return [json.loads(row["event"]) for row in rows]
+
+
+def told_of_image(journal: Journal, body: Body) -> dict[str, Any] | None:
+    """What is told of a place that did not give an image, or was not asked since others did not;
+    None: nothing yet."""
+    rows = journal.rows(
+        "SELECT event FROM body_exception WHERE object = ? AND key = ?", (body.object, body.place)
+    )
+    if rows:
+        own: dict[str, Any] = json.loads(rows[0]["event"])
+        return own
+    others = refusals(journal, body, _ROWS_AT_ONCE)
+    if not others:
+        return None
+    # Only what is in the recycle bin is named as such.
+    fitting = [one for one in others if (one["kind"] == "deleted") == body.deleted]
+    told = (fitting or others)[0]
+    kind = told["kind"] if fitting else "deleted" if body.deleted else "gone"
+    reason = f"not asked for: other records that show it did not give it ({told['reason']})"
+    return {**told, "kind": kind, "reason": reason}
+
+
+def _exception_rows(
+    journal: Journal,
+    elsewhere: Iterable[Body],
+    images: Iterable[tuple[Body, Mapping[str, Any]]],
+) -> Iterator[list[str]]:
     place = ("", "")
     while True:
         found = journal.rows(
             "SELECT object, key, event FROM body_exception WHERE (object, key) > (?, ?) "
-            "ORDER BY object, key LIMIT ?",
+            "AND instr(key, '@') = 0 ORDER BY object, key LIMIT ?",
             (*place, _ROWS_AT_ONCE),
         )
         for row in found:
@@ -76,6 +114,11 @@ def _exception_rows(journal: Journal, elsewhere: Iterable[Body]) -> Iterator[lis
         yield [
             body.object, body.record_id, body.field, body.reference, body.title, kind, "false",
             body.elsewhere, size, "", body.md5, "", "",
+        ]  # fmt: skip
+    for body, told in images:
+        yield [
+            body.object, body.record_id, body.field, body.reference, body.title[:255],
+            told["kind"], "false", told["reason"], "", "", "", "", told["at"],
         ]  # fmt: skip
 
 

@@ -7,9 +7,11 @@ Reference: ContentVersion, Attachment, Document, StaticResource, EventLogFile).
 
 from __future__ import annotations
 
+import contextlib
 import html
 import mimetypes
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -38,8 +40,18 @@ _TOLD = (
     "ContentLocation", "Url", "VersionNumber", "IsLatest", "IsDeleted", "SystemModstamp",
     "LastModifiedDate", "LogDate",
 )  # fmt: skip
-_IMAGE = re.compile(r"""<img\b[^>]*?\bsrc\s*=\s*["']([^"']*rtaImage[^"']*)["']""", re.IGNORECASE)
-_REFERENCE = re.compile(r"[?&]refid=([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)(?![A-Za-z0-9])")
+_TAG = re.compile("<img", re.IGNORECASE)
+_QUOTED = re.compile(r"""=\s*("[^"]*"|'[^']*')""")
+_SOURCE = re.compile(r"""\bsrc\s*=\s*["']?\s*[^\s"'<>]*\Z""", re.IGNORECASE)
+_REST = re.compile(r"""[^\s"'<>]*""")
+_LONGEST_TAG = 4_000  # characters of it before the mark
+_ID = "([A-Za-z0-9]{15}(?:[A-Za-z0-9]{3})?)(?![A-Za-z0-9])"
+_REFERENCE, _OWNER = re.compile(f"[?&]refid={_ID}"), re.compile(f"[?&]eid={_ID}")
+# The turns in which the places where an image stands are asked for it: the record that its address
+# names, others that show it as copied text does, and then those in the recycle bin, which the org
+# may give nothing of.
+OWN, COPY, BINNED, BINNED_COPY = TURNS = tuple(range(4))
+COPIES = (COPY, BINNED_COPY)
 _MD5 = re.compile("[0-9a-f]{32}")
 # Only what Python knows by itself: the tables of the system differ between two computers.
 _KINDS = mimetypes.MimeTypes(filenames=())
@@ -50,7 +62,8 @@ class Body:
     """One body as its row tells of it. Empty texts and None: not told.
 
     `key` names the file. `elsewhere`, unless empty, says why the org holds no bytes of it.
-    `reference` is the 18-character id of an image in rich text. Sizes in bytes, MD5 in hex.
+    `reference` is the 18-character id of an image in rich text, which may stand in many records:
+    `turn` says when this one is asked for it. Sizes in bytes, MD5 in hex.
     """
 
     object: str
@@ -69,6 +82,17 @@ class Body:
     reference: str = ""
     modified: str = ""
     elsewhere: str = ""
+    turn: int = OWN
+
+    @property
+    def place(self) -> str:
+        """What is asked for: of an image, one of the places where it stands. For exceptions."""
+        return f"{self.key}@{self.record_id}.{self.field}" if self.image else self.key
+
+    @property
+    def image(self) -> bool:
+        """Whether it stands in a rich text, and so perhaps in many."""
+        return bool(self.reference) and self.field not in (photos.FIELD, photos.BANNER)
 
     @property
     def photo(self) -> bool:
@@ -107,9 +131,11 @@ class Recipe:
             return  # no such row can be asked for; the records' own checks speak of it
         for name in self.blobs:
             yield self._blob(told, record_id, name)
+        binned = told.get("IsDeleted") == "true"
         for name in self.rich:
-            for reference in references(told[name]):
-                yield self._image(told, record_id, name, reference)
+            for reference, owners in references(told[name]).items():
+                turn = (BINNED if binned else OWN) + (record_id not in owners)
+                yield replace(self._image(told, record_id, name, reference), turn=turn)
         if self.photo and (version := photos.version_of(told[photos.FIELD])):
             yield self._image(told, record_id, photos.FIELD, version)
         if self.banner and (version := photos.version_of(told[photos.BANNER])):
@@ -211,22 +237,40 @@ def recipe(description: Description, columns: Sequence[str]) -> Recipe | None:
     )
 
 
-def references(text: str) -> list[str]:
-    """Ids of the images that a rich text shows, 18 characters each, in order, none twice.
+def references(text: str) -> dict[str, set[str]]:
+    """Ids of the images that a rich text shows, in order, each with the ids of the records that
+    its addresses name as its own (none, where they name none). 18 characters each.
 
-    The text is anybody's HTML; only the id is taken from it, never an address.
+    The text is anybody's HTML; only ids are taken from it, never an address.
     """
-    if "rtaImage" not in text:
-        return []
-    found: dict[str, None] = {}
-    for source in _IMAGE.findall(text):
-        reference = _REFERENCE.search(html.unescape(source))
-        if reference:
-            try:
-                found[id18(reference[1])] = None
-            except ValueError:
-                continue
-    return list(found)
+    mark = IMAGE_MARK.decode()
+    at = text.find(mark)
+    if at < 0:
+        return {}
+    found: dict[str, set[str]] = {}
+    tags = [one.end() for one in _TAG.finditer(text)]
+    while at >= 0:
+        rest = _REST.match(text, at)
+        assert rest is not None
+        tag = bisect_right(tags, at) - 1
+        if tag >= 0 and at - tags[tag] <= _LONGEST_TAG and _is_source(text[tags[tag] : at]):
+            address = html.unescape(rest[0])
+            reference, owner = _REFERENCE.search(address), _OWNER.search(address)
+            if reference:
+                with contextlib.suppress(ValueError):
+                    owners = found.setdefault(id18(reference[1]), set())
+                    owners.update({id18(owner[1])} if owner else ())
+        at = text.find(mark, rest.end())
+    return found
+
+
+def _is_source(before: str) -> bool:
+    """True when `before`, from a tag's name on, ends inside the value of its `src`."""
+    source = _SOURCE.search(before)
+    if source is None:
+        return False
+    attributes = _QUOTED.sub("", before[: source.start()])  # any text may stand in quotes
+    return "<" not in attributes and ">" not in attributes
 
 
 def image_extension(content_type: str) -> str:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import islice
 from queue import SimpleQueue
+from typing import Any
 
 from sfexit.archive import bodies, layout, sealing
 from sfexit.archive.bodies import StoredBody
@@ -24,7 +25,7 @@ from sfexit.export import quota
 from sfexit.export.files import index, telling, unlisted
 from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
 from sfexit.export.files.held import Held
-from sfexit.export.files.listing import Body, Recipe, recipe
+from sfexit.export.files.listing import COPIES, OWN, TURNS, Body, Recipe, recipe
 from sfexit.export.files.settling import Settler
 from sfexit.export.files.telling import Counts
 from sfexit.export.means import Means
@@ -34,6 +35,7 @@ _FETCHING = 12  # threads; as many as the client allows ask at once
 _READ_AT_ONCE = 2
 _COUNTED = 100_000  # files that are counted one by one where it helps, in some ten seconds
 _IMAGES = 500  # the last ones that were begun: more than can be under way
+_COPIES = 3  # records that show an image by copied text, and are asked for it in vain
 
 
 class Files(Stage):
@@ -54,6 +56,8 @@ class Files(Stage):
         self._sees_all = sees_all
         self._unlisted = 0  # documents that other records name and no list shows
         self._fetcher = Fetcher(means)
+        self._turns = {OWN}  # in which there is something left to ask for
+        self._begun = False
         self._unreadable = False
         self._unread = False  # bodies of an earlier run of this export are not read again yet
         # Fields of an object's pages, and what they tell of files.
@@ -83,9 +87,11 @@ class Files(Stage):
                 found.append(known[1])
         return found
 
-    def listed(self) -> Iterator[Body]:
-        """Every body that the archived rows name, by object, page and row."""
+    def listed(self, *, images: bool = False) -> Iterator[Body]:
+        """Every body that the archived rows name, by object, page and row; or images alone."""
         for one in self._recipes():
+            if images:
+                one = replace(one, blobs=(), photo=False, banner=False)
             if not one.blobs and not one.marks:
                 continue
             for page in self.means.journal.pages(one.object):
@@ -193,6 +199,16 @@ class Files(Stage):
         return f"{here:,} of about {total:,} files are here{on_top}{more}."
 
     def _fetch_all(self) -> None:
+        """All files; of an image, one place after the other until one gives it."""
+        if not self.means.selection.files:
+            return
+        self._turns, self._begun = {OWN}, False
+        for turn in TURNS:
+            while turn in self._turns:
+                self._turns.discard(turn)
+                self._fetch_turn(turn)
+
+    def _fetch_turn(self, turn: int) -> None:
         # More threads than may ask at once: while some ask, others write and flush what came.
         with (
             Settler(self.means, self._settled) as settler,
@@ -202,7 +218,7 @@ class Files(Stage):
             try:
                 for _ in range(_FETCHING):
                     pool.submit(self._work, wanted, settler)
-                for body in self._missing():
+                for body in self._missing(turn):
                     settler.room()
                     wanted.put(body)
             except BaseException as error:
@@ -221,31 +237,45 @@ class Files(Stage):
             self.bytes += size
         self.means.tally.file_stored(size)
 
-    def _missing(self) -> Iterator[Body]:
-        """Bodies that are neither in the bag nor named as an exception."""
-        journal, selection = self.means.journal, self.means.selection
+    def _missing(self, turn: int) -> Iterator[Body]:
+        """Bodies of this turn that are neither in the bag nor named as an exception."""
+        journal = self.means.journal
         under_way: dict[str, None] = {}  # an image may stand in several records
         any_known = "SELECT 1 FROM body UNION ALL SELECT 1 FROM body_exception LIMIT 1"
         fresh = not journal.rows(any_known)
-        for body in self.listed():
-            if body.elsewhere or body.key in under_way:
+        first = turn == OWN and not self._begun
+        self._begun = True
+        for body in self.listed(images=not first):
+            if body.elsewhere:
+                continue
+            if body.turn != turn:
+                if body.turn > turn:
+                    self._turns.add(body.turn)
+                continue
+            if body.key in under_way:
+                if body.image:  # should this place be needed, it is asked when the other has told
+                    self._turns.add(turn)
                 continue
             if (body.reference or not fresh) and self._is_known(body):
+                continue
+            if body.turn in COPIES and self._refused(body) >= _COPIES:
                 continue
             if body.reference:
                 under_way[body.key] = None
                 if len(under_way) > _IMAGES:
                     del under_way[next(iter(under_way))]
-            if not selection.files:
-                continue
             yield body
 
     def _is_known(self, body: Body) -> bool:
-        journal, place = self.means.journal, (body.object, body.key)
+        journal, place = self.means.journal, (body.object, body.place)
         if bodies.find(journal, body.key):
             return True
         named = "SELECT 1 FROM body_exception WHERE object = ? AND key = ?"
         return bool(journal.rows(named, place))
+
+    def _refused(self, body: Body) -> int:
+        """Places of an image in this object that were asked for it in vain."""
+        return len(index.refusals(self.means.journal, body, _COPIES))
 
     def _work(self, wanted: SimpleQueue[Body | None], settler: Settler) -> None:
         while (body := wanted.get()) is not None:
@@ -323,7 +353,7 @@ class Files(Stage):
         sealing.publish_stream(
             means.disk, means.journal, means.bag, layout.FILES_INDEX, index.index(self._indexed())
         )
-        exceptions = index.exceptions(means.journal, self._elsewhere())
+        exceptions = index.exceptions(means.journal, self._elsewhere(), self._absent_images())
         sealing.publish_stream(
             means.disk, means.journal, means.bag, layout.BODY_EXCEPTIONS, exceptions
         )
@@ -344,7 +374,7 @@ class Files(Stage):
                 counts.elsewhere += 1
         for row in self.means.journal.rows(
             "SELECT object, kind, kept, count(*) AS n FROM body_exception "
-            "GROUP BY object, kind, kept"
+            "WHERE instr(key, '@') = 0 GROUP BY object, kind, kept"  # images are counted by place
         ):
             counts = self.counts.setdefault(row["object"], Counts())
             counts.exceptions[row["kind"], bool(row["kept"])] = row["n"]
@@ -352,6 +382,17 @@ class Files(Stage):
             for counts in self.counts.values():
                 left = counts.listed - counts.stored - counts.elsewhere - counts.banners
                 counts.exceptions[LEFT_OUT, False] = left
+
+    def _absent_images(self) -> Iterator[tuple[Body, dict[str, Any]]]:
+        """Every place of an image that the org did not give, and what is told of it."""
+        for body in self.listed(images=True):
+            if bodies.find(self.means.journal, body.key):
+                continue
+            told = index.told_of_image(self.means.journal, body)
+            if told is not None:
+                counted = self.counts.setdefault(body.object, Counts()).exceptions
+                counted[told["kind"], False] = counted.get((told["kind"], False), 0) + 1
+                yield body, told
 
     def _elsewhere(self) -> Iterator[Body]:
         return (body for body in self.listed() if body.elsewhere)
