@@ -19,7 +19,7 @@ from sfexit.archive import bagit, layout, signing
 from sfexit.archive.audit import check_bytes
 from sfexit.archive.durable import Disk
 from sfexit.archive.journal import replayed
-from sfexit.archive.journal_index import Event
+from sfexit.archive.journal_events import Event
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.stored_rows import PageDamaged

@@ -56,12 +56,10 @@ from pathlib import Path
 from typing import Any
 
 from sfexit.archive.durable import Disk, close, telling
+from sfexit.archive.journal_events import SCHEMA, Event, apply
 from sfexit.archive.journal_index import (
     RECOVER,
-    SCHEMA,
-    Event,
     Index,
-    apply,
     connect,
     replace_index,
     sidecars,

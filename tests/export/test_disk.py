@@ -177,8 +177,8 @@ def test_45_the_index_is_full(rig: Rig, monkeypatch: Any) -> None:
 
 
 def test_45_there_is_no_room_for_an_index(rig: Rig, monkeypatch: Any) -> None:
-    tables = "PRAGMA max_page_count = 1;" + journal_index._TABLES
-    monkeypatch.setattr(journal_index, "_TABLES", tables)
+    tables = "PRAGMA max_page_count = 1;" + journal_index.TABLES
+    monkeypatch.setattr(journal_index, "TABLES", tables)
     with pytest.raises(DiskTrouble, match="index"):
         rig.run()
     no_parts(rig.root)
