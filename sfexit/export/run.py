@@ -11,16 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from sfexit.archive import bagit, home, layout, sealing, signing
+from sfexit.archive import bagit, home, sealing, signing
 from sfexit.archive.durable import Disk
 from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import Journal
 from sfexit.archive.layout import HomeLayout
-from sfexit.archive.ledger import LedgerLine
 from sfexit.errors import (
-    ArchiveProblem,
     Blocked,
     DiskTrouble,
     OrgRefused,
@@ -28,31 +25,20 @@ from sfexit.errors import (
     Transient,
 )
 from sfexit.export import catalogue, closing, opening
-from sfexit.export.catalogue import Catalogue, FirstLook
-from sfexit.export.definitions import Definitions, Results
-from sfexit.export.dictionary.stage import Dictionary
-from sfexit.export.files import unlisted
+from sfexit.export.catalogue import FirstLook
 from sfexit.export.files.held import Held
-from sfexit.export.files.stage import Files
-from sfexit.export.hidden import Looking, LookingCloser
 from sfexit.export.means import Means, Tuning
-from sfexit.export.metadata.stage import Metadata
-from sfexit.export.organization import Organization, limits
 from sfexit.export.plan import Selection
-from sfexit.export.records import Records
 from sfexit.export.refresh import summing
-from sfexit.export.refresh.refresher import Refresher
-from sfexit.export.result import ExportResult, already_sealed, sight_of
-from sfexit.export.stage import Stage
+from sfexit.export.result import ExportResult, already_sealed
+from sfexit.export.stages import Stages
 from sfexit.export.tally import Tally
-from sfexit.preflight.sight import HELD
 from sfexit.progress import SILENT, Progress
 from sfexit.salesforce import org as orgs
 from sfexit.salesforce import refusals
 from sfexit.salesforce.client import Client
 
 STREAMS = 8  # "keep big downloads at 8": the org allows 25 requests over 20 s, developer orgs 5
-_ROUNDS = 4  # of reading back and making again what was damaged
 
 
 def export(
@@ -198,49 +184,16 @@ def _run(
         shutil.rmtree(leftover, ignore_errors=True)
     strangers = sealing.sweep(means.home, means.disk, means.journal, beginning=True)
 
-    earlier = means.earlier
-    objects = Catalogue(means, first)
-    organization = Organization(means)
-    looking = Looking(means, objects, first, strict=strict)
-    records = Records(
-        means,
-        objects,
-        None
-        if earlier is None
-        else lambda reader: Refresher(
-            means, reader, earlier, lambda: looking.sight, sight_of(earlier.bag)
-        ),
-    )
-    definitions = Definitions(means, results=means.selection.report_results)
-    closer = LookingCloser(means, looking, records.description)
-    # In the order of a run. What else an export takes stands between the records and the last look.
-    files = Files(
-        means,
-        records.description,
-        held,
-        lambda: looking.sight.state(unlisted.PERMISSION) == HELD,
-    )
-    metadata = Metadata(means)
-    dictionary = Dictionary(means)
-    stages: list[Stage] = [
-        objects, organization, looking, records, files, definitions, metadata, dictionary,
-        Results(means, definitions), closer,
-    ]  # fmt: skip
-
+    stages = Stages(means, first, held, strict=strict)
     if resumed:
-        for stage in stages:
-            stage.resume()
-    after = _take_all(means, stages)
+        stages.resume()
+    after = stages.take()
     strangers += sealing.sweep(means.home, means.disk, means.journal)
     for name in strangers:
         means.tally.note(f"{name} is not part of the archive; it was set aside in work/")
-    lines: tuple[LedgerLine, ...] = ()
-    named: set[str] = set()
-    for stage in stages:
-        lines = stage.ledger(lines)
-        named |= stage.named()
-    name = str(organization.row.get("Name") or "")
-    refreshed = None if earlier is None else summing.up(means, earlier, lines)
+    lines, named = stages.ledger()
+    name = str(stages.organization.row.get("Name") or "")
+    refreshed = None if means.earlier is None else summing.up(means, means.earlier, lines)
     if refreshed is not None and refreshed.unchanged:
         closing.clean_up(means)
         before = already_sealed(
@@ -264,8 +217,8 @@ def _run(
         limits_after=after,
         lines=lines,
         named=named,
-        describe=records.description,
-        files=files.lines,
+        describe=stages.records.description,
+        files=stages.files.lines,
     )
     closing.clean_up(means)
     return ExportResult(
@@ -280,40 +233,11 @@ def _run(
         seconds=time.monotonic() - started,
         resumed=resumed,
         set_aside=tuple(strangers),
-        files_fetched=files.fetched,
-        file_bytes_fetched=files.bytes,
-        files_taken_over=files.taken_over,
-        sight=looking.sight,
-        metadata=metadata.summary,
+        files_fetched=stages.files.fetched,
+        file_bytes_fetched=stages.files.bytes,
+        files_taken_over=stages.files.taken_over,
+        sight=stages.looking.sight,
+        metadata=stages.metadata.summary,
         refreshed=refreshed,
         page_bytes=means.tally.wire_bytes,
     )
-
-
-def _take_all(means: Means, stages: list[Stage]) -> dict[str, Any]:
-    """Until everything is in the bag and read back as it was written. Returns the org's allowances
-    as they are after the reading."""
-    for _ in range(_ROUNDS):
-        for stage in stages:
-            stage.take()
-        after = means.streams.submit(limits, means.client)
-        means.tally.phase("Reading back")
-        whole = True
-        for stage in stages:
-            whole = stage.read_back() and whole
-        if _files_whole(means) and whole:
-            return after.result()
-    raise ArchiveProblem(
-        "files of the unsealed archive keep changing while it is read back: find the "
-        "program that touches them (virus scanner, sync client), then run this again"
-    )
-
-
-def _files_whole(means: Means) -> bool:
-    """True when every published file that is no page is as it was written; others are forgotten."""
-    damaged = sealing.damaged_files(means.home, means.journal)
-    for path in damaged:
-        means.tally.note(f"{path} was changed or removed by another program; it is made again")
-        means.disk.remove(layout.within(means.bag, path))
-        means.journal.record("file_lost", path=path)
-    return not damaged

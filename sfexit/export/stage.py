@@ -9,7 +9,7 @@ from sfexit.salesforce import org as orgs
 
 
 class Stage:
-    """One part of a run. `export/run.py` holds the list of them, in their order.
+    """One part of a run. `export/stages.py` holds the list of them, in their order.
 
     A run asks every stage to `take`, then every stage to `read_back`. Until each of them finds all
     as it was written, it does both again: whoever finds damage forgets what is damaged (`page_lost`
