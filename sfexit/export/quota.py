@@ -51,7 +51,9 @@ def line(row: QuotaRow) -> str:
 
 def taken(days: float) -> str:
     """What so many days' worth of calls are for people: less than a day's may be spent at once."""
-    return f"{max(days, 0.01):.0%} of a day's calls" if days < 0.995 else spelled(days)
+    if days >= 0.995:
+        return spelled(days)
+    return f"{f'{days:.0%}' if days >= 0.01 else 'less than 1%'} of a day's calls"
 
 
 def spelled(days: float) -> str:

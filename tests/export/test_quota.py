@@ -46,7 +46,7 @@ def test_the_line() -> None:
 @pytest.mark.parametrize(
     ("files", "words"),
     [
-        (1, "1% of a day's calls"), (22_500, "30% of a day's calls"),
+        (1, "less than 1% of a day's calls"), (22_500, "30% of a day's calls"),
         (74_000, "99% of a day's calls"), (75_000, "24.0 hours"), (300_000, "4.0 days"),
     ],
 )  # fmt: skip
