@@ -24,7 +24,7 @@ from sfexit.archive import bagit, bodies, datapackage, layout, ledger, signing
 from sfexit.archive.durable import Disk, written_anew
 from sfexit.archive.earlier import Earlier
 from sfexit.archive.journal import Journal
-from sfexit.archive.journal_index import RECOVER
+from sfexit.archive.journal_index import RECOVER, Index
 from sfexit.archive.layout import HomeLayout
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.page import csv_rows
@@ -130,7 +130,7 @@ def write_whole(disk: Disk, final: Path, data: bytes) -> None:
     written_anew(lambda: disk.write_whole(final, data))
 
 
-def stored_file(journal: Journal, bag: Path, relative: str) -> bytes | None:
+def stored_file(journal: Journal | Index, bag: Path, relative: str) -> bytes | None:
     """A published file that is no page, unpacked; None unless it is there just as it was written.
 
     What other programs did to it is never read.

@@ -247,6 +247,15 @@ class Tables:
         self.list_anew()
         return new
 
+    def alter(self, name: str, field: Field) -> SObject:
+        """A field of the object is another one by the same name; what the object is now."""
+        old = self._full[name]
+        fields = tuple(field if one.name == field.name else one for one in old.fields)
+        new = self._full[name] = replace(old, fields=fields, _index={})
+        self.everything = [new if o.name == name else o for o in self.everything]
+        self.list_anew()
+        return new
+
     def list_anew(self) -> None:
         """The catalogues of objects and fields follow what there is now."""
         self._field_rows.clear()

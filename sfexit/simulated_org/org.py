@@ -534,6 +534,14 @@ class SimulatedOrg:
             self._schema[name.lower()] = whole.without(self._gone.get(name, set()))
             self._children = None
 
+    def alter_field(self, name: str, line: str) -> None:
+        """A field gets another type, and with it other values, or none; no stamp tells of it."""
+        with self.lock:
+            [field] = parse_fields(line)
+            whole = self.tables.alter(name, field)
+            self._schema[name.lower()] = whole.without(self._gone.get(name, set()))
+            self._children = None
+
     def add_object(self, sobject: SObject, rows: int) -> None:
         """Someone makes an object and fills it."""
         with self.lock:

@@ -291,6 +291,60 @@ def test_schema_drift(rig: Rig, clock: Clock) -> None:
     assert rig.notes.said(f"{LOG}: the org names it no more; its 150 rows stand in bag 0001")
 
 
+def test_a_field_of_another_type_has_other_values(rig: Rig, clock: Clock) -> None:
+    """The rows are not stamped anew when a field is converted, or made again by the same name."""
+    go(rig)
+    later(clock)
+    rig.org.alter_field(ITEM, "Extra__c string(40) gen=null")
+    result = go(rig, refresh=True)
+    assert_is_the_org(rig, result)
+    assert rig.notes.said("fields of another kind than before: Extra__c")
+
+
+def test_values_that_the_platform_keeps_by_itself(
+    make_rig: Callable[..., Rig], clock: Clock
+) -> None:
+    """Of a standard object: what no user may write, and a contact's address in its cases."""
+    fields = "Subject string(80)\nContactEmail email(80)\nIsEscalatedYet boolean auto"
+    case = make("Case", "500", fields, weight=1.0)
+    rig = make_rig(rows=500, objects=[*objects(), case], clock=clock, session_seconds=10**9)
+    go(rig)
+    later(clock)
+    rig.org.give_values("Case", [5], {"ContactEmail": "moved@example.com"})
+    rig.org.give_values("Case", [7], {"IsEscalatedYet": "true"})
+    rig.org.give_values("Case", [8], {"IsEscalatedYet": "false"})
+    result = go(rig, refresh=True)
+    assert "Case" in scanned(bag_of(result))
+    assert_is_the_org(rig, result)
+
+
+SEEING = (
+    "Organization", "User", "Contact", "Account", "Profile", "EntityDefinition", "FieldDefinition",
+    "PermissionSet", "PermissionSetAssignment", "UserPermissionAccess", "ObjectPermissions",
+    "FieldPermissions", "EntityParticle", "TransactionSecurityPolicy",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("lacks", ["view_encrypted", "view_personal_data"])
+def test_values_that_came_masked_come_again(
+    make_rig: Callable[..., Rig], clock: Clock, lacks: str
+) -> None:
+    """With the permission for them the same rows hold other values, and no stamp tells of it."""
+    listed = [one for one in standard_objects() if one.name in SEEING]
+    rig = make_rig(objects=listed, rows=900, clock=clock, session_seconds=10**9)
+    name = "Contact" if lacks == "view_encrypted" else "User"
+    user = SimulatedUser("Export", 3, **{lacks: False})
+    token = rig.environment["SFEXIT_ACCESS_TOKEN"] = rig.org.sign_in(user)
+    tuning = rig.tuning(scan_from_bytes=1, bulk_from_rows=1)
+    first = bag_of(rig.run(tuning=tuning))
+    assert archive_rows(first, name) != rig.truth(name)
+    later(clock)
+    rig.org.change_user(token, replace(user, **{lacks: True}))
+    result = rig.run(tuning=tuning, refresh=True)
+    assert archive_rows(bag_of(result), name) == rig.truth(name)
+    assert not ledger_of(bag_of(result))[name].incomplete
+
+
 def test_too_much_change_is_read_whole(rig: Rig, clock: Clock) -> None:
     go(rig)
     later(clock)

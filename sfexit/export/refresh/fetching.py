@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sfexit.archive.ledger import LedgerLine
-from sfexit.catalog import Description
+from sfexit.catalog import Description, Field
 from sfexit.export.refresh.marks import STAMP
 
 # A row is stamped by one server, the answer dated by another: rows stamped so shortly before a
@@ -18,10 +18,24 @@ MARGIN = timedelta(minutes=10)
 # `calculated` in the describe (SOAP API guide, DescribeSObjectResult, Field); these are not:
 # activity dates ("Object Reference", Account, LastActivityDate: "the due date of an event … or
 # task"), what a user looked at last (System Fields: LastViewedDate, LastReferencedDate), log-ins
-# (Object Reference, User, LastLoginDate) and the archiving of activities (Task, IsArchived).
+# (Object Reference, User, LastLoginDate), the archiving of activities (Task, IsArchived), what an
+# opportunity says of its activities, its stage's settings and the fiscal year (Opportunity), what a
+# case shows of its contact (Case, ContactEmail …), and whether a status counts as closed.
 KEPT_BY_THE_PLATFORM = frozenset(
-    {"LastActivityDate", "LastViewedDate", "LastReferencedDate", "LastLoginDate", "IsArchived"}
-)
+    {
+        "LastActivityDate", "LastViewedDate", "LastReferencedDate", "LastLoginDate", "IsArchived",
+        "HasOpenActivity", "HasOverdueTask", "HasOpportunityLineItem", "IsClosed", "IsWon",
+        "ForecastCategory", "Fiscal", "FiscalQuarter", "FiscalYear",
+        "ContactEmail", "ContactPhone", "ContactMobile", "ContactFax",
+    }
+)  # fmt: skip
+# No user writes these, and they do not change but with the stamp (System Fields; merging).
+_STAMPED = frozenset(
+    {
+        "CreatedDate", "CreatedById", "LastModifiedDate", "LastModifiedById", "MasterRecordId",
+        "Name",
+    }
+)  # fmt: skip
 
 IDS_A_JOB = 4_000  # 21 characters each: a statement may have 100,000 (SOQL and SOSL limits)
 MOST_IDS = 10 * IDS_A_JOB  # more than so many rows by id cost more calls than the whole object
@@ -34,9 +48,18 @@ def scanned_columns(description: Description, columns: Sequence[str]) -> list[st
     told = {"Id", "IsDeleted", STAMP}
     for name in columns:
         field = description.field(name)
-        if name in KEPT_BY_THE_PLATFORM or (field is not None and field.calculated):
+        if name in KEPT_BY_THE_PLATFORM or (field is not None and _kept(description, field)):
             told.add(name)
     return [name for name in columns if name in told]
+
+
+def _kept(description: Description, field: Field) -> bool:
+    """Whether the platform writes a field: it says so of formulas, and of other standard fields
+    that it lets nobody write. To users who may not write the object it says that of every field."""
+    if field.calculated:
+        return True
+    writable = field.createable or field.updateable
+    return description.updateable and not (field.custom or writable or field.name in _STAMPED)
 
 
 def can_be_compared(

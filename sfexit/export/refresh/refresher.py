@@ -30,6 +30,7 @@ from sfexit.export.readings import Readings
 from sfexit.export.refresh import explaining, fetching, marks
 from sfexit.export.refresh.adopting import Adopted, adopt
 from sfexit.export.refresh.comparing import Page, compared, publish_differences, scratch
+from sfexit.export.refresh.likeness import other_values
 from sfexit.export.refresh.marks import Counts, Marker, NotComparable
 from sfexit.export.scout import NOTHING, Found
 from sfexit.export.work import GivenUp, Reread, Work
@@ -164,6 +165,12 @@ class Refresher:
             or describing.bulk_refuses(work.description) is not None
             or not fetching.can_be_compared(work.description, work.columns, old.line, old.fields)
         ):
+            return None
+        why_not = other_values(
+            self._means, self._earlier, work.description, work.columns, self._seen, self._sight
+        )
+        if why_not:
+            self._means.note(work.name, "refresh", f"{why_not}; the object is read whole")
             return None
         since, cell = fetching.since_of(old.read_since)
         return _Base(old, list(self._earlier.pages(work.name)), since, cell)
