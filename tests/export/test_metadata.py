@@ -291,6 +291,17 @@ def test_an_org_that_falls_silent_pauses(rig: Rig):
     check_truth(rig, bag_of(result))
 
 
+def test_retrieves_that_never_end_do_not_end_in_one_for_each_component(rig: Rig):
+    rig.org.metadata.polls = 10**9
+    result = rig.run(tuning=rig.tuning(job_stuck_seconds=100))
+    assert len(rig.org.metadata.retrieves) <= 6  # three for each of two packages
+    rows = index_of(bag_of(result)).values()
+    assert {row["outcome"] for row in rows} == {"failed"}
+    assert all("the retrieve was not done in" in row["reason"] for row in rows)
+    rig.org.metadata.polls = 1
+    assert rig.run(refresh=True).complete
+
+
 def test_what_failed_gets_another_chance_in_the_next_run(make_rig):
     """Here: a run that was paused after a type could not be listed and a package failed."""
     rig = make_rig()

@@ -166,7 +166,7 @@ def weight_of(member: Member, types: dict[str, MetadataType]) -> int:
 
 SCHEMA = "sfexit-metadata-package/1"
 RETRIEVED, SPLIT, FAILED = "retrieved", "split", "failed"
-SIZE, FAULT, DAMAGE = "size", "fault", "damage"
+SIZE, FAULT, DAMAGE, SLOW = "size", "fault", "damage", "slow"
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ class Told:
 
     outcome: str
     reason: str = ""
-    cause: str = ""  # of a split or a failure: SIZE, FAULT of the org, or DAMAGE on the way
+    cause: str = ""  # of a split or a failure: SIZE, FAULT of the org, DAMAGE on the way, or SLOW
     files: tuple[tuple[str, str, int, int], ...] = ()
     hidden: tuple[Member, ...] = ()
     problems: tuple[tuple[str, str, str], ...] = ()

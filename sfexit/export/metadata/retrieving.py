@@ -17,6 +17,7 @@ from sfexit.export.metadata.packages import (
     FAULT,
     RETRIEVED,
     SIZE,
+    SLOW,
     SPLIT,
     Member,
     Package,
@@ -36,6 +37,10 @@ _TOO_MUCH = ("LIMIT_EXCEEDED", "REQUEST_RUNNING_TOO_LONG", "EXCEEDED_MAX_SIZE_RE
 
 class _TryAnew(Exception):
     """The ZIP is lost or damaged: the retrieve has to be made again. The text says why."""
+
+
+class _TooSlow(Exception):
+    """The retrieve does not end. The text says since when."""
 
 
 class Retrieving:
@@ -63,6 +68,8 @@ class Retrieving:
                     self._means.tally.note(
                         f"Metadata package {package.name}: {why}; it is retrieved again"
                     )
+            except _TooSlow as slow:
+                return self._divided(package, str(slow), SLOW)
             except OrgRefused as refusal:
                 cause = SIZE if refusal.code.startswith(_TOO_MUCH) else FAULT
                 return self._divided(package, str(refusal), cause)
@@ -85,9 +92,7 @@ class Retrieving:
             if state.done:
                 break
             if waited > means.tuning.job_stuck_seconds:
-                raise OrgRefused(
-                    0, "REQUEST_RUNNING_TOO_LONG", f"the retrieve was not done in {waited:,.0f} s"
-                )
+                raise _TooSlow(f"the retrieve was not done in {waited:,.0f} s")
             wait = min(wait * 2, _LONGEST_WAIT)
         if state.status != "Succeeded":
             message = state.error_message.removeprefix(f"{state.error_code}:").strip()

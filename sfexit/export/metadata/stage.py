@@ -26,9 +26,10 @@ from sfexit.salesforce.object_rules import rule_for
 
 AT_ONCE = 3  # retrieves: each makes the org work for minutes
 # How often one package is divided: 13 divisions find one component among 5,000 that the org cannot
-# pack. Where ZIPs arrive damaged again and again, the way is more likely to blame than a component.
+# pack. Where ZIPs arrive damaged again and again, the way is more likely to blame than a component;
+# where retrieves do not end, the org is, and each is waited for a long time.
 _DIVISIONS = 64
-_COST = {packages.SIZE: 0, packages.FAULT: 1, packages.DAMAGE: 16}
+_COST = {packages.SIZE: 0, packages.FAULT: 1, packages.DAMAGE: 16, packages.SLOW: 64}
 
 
 class Metadata(Stage):
