@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import smtplib
 import ssl
+import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -24,7 +25,8 @@ from sfexit.settings import Settings
 
 PASSWORD = "SFEXIT_SMTP_PASSWORD"  # noqa: S105 - the name of a variable
 _KEYRING = "sfexit-smtp"
-_SECONDS = 30.0
+_SECONDS = 30.0  # for one answer
+_ALL_SECONDS = 120.0  # for all of them: a server that drips would hold the command for hours
 _SMTPS, _SUBMISSION = 465, 587
 
 
@@ -57,10 +59,11 @@ def send(notice: Notice, settings: Settings, home: Path, say: Callable[[str], No
     to = settings.notify_to
     message = notice.mail(settings.notify_from or (to[0] if to else "sfexit@localhost"), to, moment)
     if settings.notify_server:
-        _attempt("mail", lambda: _mail(settings, message), say)
+        _attempt("mail", lambda: _in_time(lambda: _mail(settings, message)), say)
     if settings.notify_webhook:
         document = notice.document(moment.strftime("%Y-%m-%dT%H:%M:%SZ"))
-        _attempt("webhook", lambda: _post(settings.notify_webhook or "", document), say)
+        address = settings.notify_webhook
+        _attempt("webhook", lambda: _in_time(lambda: _post(address, document)), say)
     if not settings.notify_server and not settings.notify_webhook:
         _attempt("preview", lambda: _preview(message, moment, home, say), say)
 
@@ -71,6 +74,25 @@ def _attempt(what: str, act: Callable[[], None], say: Callable[[str], None]) -> 
     except Exception as error:  # whatever a server or a library does: the run is over and stands
         # The words of these libraries hold addresses and answers of servers: only the kind is said.
         say(f"The notice by {what} could not be sent ({type(error).__name__}); the run stands.")
+
+
+def _in_time(act: Callable[[], None]) -> None:
+    """Do it in a thread that nobody waits for when it takes too long. Raises TimeoutError."""
+    failed: list[Exception] = []
+
+    def attempt() -> None:
+        try:
+            act()
+        except Exception as error:
+            failed.append(error)
+
+    thread = threading.Thread(target=attempt, name="notice", daemon=True)
+    thread.start()
+    thread.join(_ALL_SECONDS)
+    if thread.is_alive():
+        raise TimeoutError
+    if failed:
+        raise failed[0]
 
 
 def _server(address: str) -> tuple[str, int]:
@@ -139,7 +161,9 @@ def _post(address: str, document: dict[str, object]) -> None:
             timeout=_SECONDS,
             allow_redirects=False,
             auth=lambda request: request,  # or an entry of .netrc would be sent along
+            stream=True,  # its status is all that matters; the rest may have no end
         )
+        answer.close()
         if not 200 <= answer.status_code < 300:
             raise ConnectionError(f"HTTP {answer.status_code}")
 

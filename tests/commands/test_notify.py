@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import email
 import json
 import socket
@@ -168,6 +169,59 @@ def test_a_webhook_that_fails_or_redirects_fails_nothing(tmp_path, hook, said):
     _notify.send(NOTICE, Settings(notify_webhook=address), tmp_path, said.append)
     assert len(hook.seen) == 1
     assert len(said) == 1 and "secret-path" not in said[0]
+
+
+@pytest.mark.parametrize("way", ["mail", "webhook"])
+def test_a_server_that_never_comes_to_an_end_does_not_hold_the_command(
+    way, tmp_path, monkeypatch, said
+):
+    monkeypatch.setattr(_notify, "_ALL_SECONDS", 0.5)
+    over = threading.Event()
+    greeting = b"220-" if way == "mail" else b"HTTP/1.1 "
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(greeting)
+                while not over.wait(0.05):  # always something, so that no single wait is long
+                    connection.sendall(b"2")
+
+        threading.Thread(target=drip, daemon=True).start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        settings = Settings(notify_to=("a@b.example",), notify_server=address)
+        if way == "webhook":
+            settings = Settings(notify_webhook=f"http://{address}/")
+        sending = threading.Thread(
+            target=_notify.send, args=(NOTICE, settings, tmp_path, said.append), daemon=True
+        )
+        sending.start()
+        sending.join(20)
+        over.set()
+    assert not sending.is_alive() and way in said[0] and "the run stands" in said[0]
+
+
+def test_of_a_webhooks_answer_only_the_head_is_read(tmp_path, said):
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9000000000\r\n\r\n")
+                over.wait(60)
+
+        threading.Thread(target=answer, daemon=True).start()
+        settings = Settings(notify_webhook=f"http://127.0.0.1:{server.getsockname()[1]}/")
+        sending = threading.Thread(
+            target=_notify.send, args=(NOTICE, settings, tmp_path, said.append), daemon=True
+        )
+        sending.start()
+        sending.join(20)
+        ended = not sending.is_alive()
+        over.set()
+    assert ended and said == []
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,13 @@ def test_currencies_and_their_rates_are_shown(make_rig: Any):
     assert "Fiscal year is named after its first dayyes" in parsed.text
 
 
+def test_a_table_of_the_org_that_shows_nothing_has_no_headline(make_rig: Any):
+    hidden = make("FiscalYearSettings", "022", "Description string(80)", fixed=2)
+    rig = make_rig(rows=60, objects=[*small_objects(), hidden])
+    html = (rig.run().bag.path / layout.DICTIONARY_PAGE).read_text("utf-8")
+    assert 'id="FiscalYearSettings"' in html and "Custom fiscal years" not in html
+
+
 def test_a_page_that_is_fetched_again_is_counted_again(sized: Rig, monkeypatch: Any):
     """The dictionary is made of what the bag holds at the end."""
     from sfexit.export.dictionary import stage

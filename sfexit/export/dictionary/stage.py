@@ -176,6 +176,8 @@ class Dictionary(Stage):
                 continue
             header = headers[name]
             places = [header.index(column) for column in wanted if column in header]
+            if not places:
+                continue  # all of them are hidden from this user: there is nothing to show
             lines = [[header[at] for at in places]]
             with suppress(PageDamaged):
                 found = filling.rows(self.means.bag, list(self.means.journal.pages(name)), header)
