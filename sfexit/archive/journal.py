@@ -279,6 +279,10 @@ def replayed(disk: Disk, lines: Path, index: Path) -> Index:
                     raise ArchiveProblem(f"{lines} is damaged behind line {seq:,}")
                 apply(connection, entry)
                 seq, digest = seq + 1, hashlib.sha256(line.rstrip(b"\n")).hexdigest()
+        # Pages are looked for by their text, and an object may have 100,000 of them.
+        connection.execute(
+            "CREATE INDEX page_text ON page (object, json_extract(event, '$.csv_sha256'))"
+        )
         connection.execute("COMMIT")
     except BaseException:
         connection.close()

@@ -29,6 +29,7 @@ from rig import (
 
 from sfexit.archive import bagit, layout
 from sfexit.archive.journal import Journal
+from sfexit.archive.journal_index import Index
 from sfexit.errors import ArchiveProblem, Interrupted
 from sfexit.export import seeing
 from sfexit.export.means import Means
@@ -250,6 +251,28 @@ def test_without_links_the_files_are_copied(
     result = go(rig, refresh=True)
     assert_is_the_org(rig, result)
     assert all(one.stat().st_nlink == 1 for one in files_below(bag_of(result)))
+
+
+def test_a_page_of_the_bag_before_is_found_among_many(
+    rig: Rig, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """100,000 parents asked for singly are as many pages: looking through all of them for each
+    takes hours."""
+    go(rig)
+    later(clock)
+    plans: list[str] = []
+    real = Index.rows
+
+    def rows(self: Index, sql: str, values: Any = ()) -> Any:
+        if "csv_sha256" in sql:
+            plan = real(self, f"EXPLAIN QUERY PLAN {sql}", values)
+            plans.append(" ".join(row["detail"] for row in plan))
+        return real(self, sql, values)
+
+    monkeypatch.setattr(Index, "rows", rows)
+    go(rig, refresh=True)
+    assert plans
+    assert all("page_text" in plan for plan in plans), plans[0]
 
 
 def test_rewritten_pages_name_what_they_came_from(rig: Rig, clock: Clock) -> None:
