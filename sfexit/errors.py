@@ -43,6 +43,10 @@ class SignInProblem(SfexitError):
     """No usable session for the org, or the user may not do this."""
 
 
+class SentElsewhere(SignInProblem):
+    """The org answered with another address, where the session must not go."""
+
+
 class OrgLocked(SignInProblem):
     """The org says of itself that it is locked, closed or suspended: nobody gets in."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sfexit.archive.ledger import LedgerLine
-from sfexit.errors import OrgRefused, Paused, Transient
+from sfexit.errors import OrgRefused, Paused, SfexitError, Transient
 from sfexit.export.means import Means
 from sfexit.salesforce import org as orgs
 
@@ -40,7 +40,7 @@ class Stage:
         """
         return True
 
-    def _insist_on_org(self, fault: Transient) -> None:
+    def _insist_on_org(self, fault: SfexitError) -> None:
         """A part only fails while the org answers; when it does not, the run waits for it."""
         try:
             orgs.limits(self.means.client)

@@ -19,6 +19,7 @@ from sfexit.errors import (
     OrgLocked,
     OrgRefused,
     QuotaSpent,
+    SentElsewhere,
     SfexitError,
     SignInProblem,
     Transient,
@@ -306,7 +307,7 @@ def _redirect(answer: Refused) -> SfexitError:
         return OrgRefused(300, "", "several records fit this address")
     if answer.status == 304:
         return OrgRefused(304, "NOT_MODIFIED", "nothing changed since the given time")
-    return SignInProblem(
+    return SentElsewhere(
         f"The org's server wants to send {answer.what} elsewhere (HTTP {answer.status}); redirects "
         "are refused to keep the session safe, so check the org's My Domain address."
     )

@@ -20,8 +20,9 @@ from rig import Rig, ledger_of, no_parts, problems_of_bag
 from test_disk import FaultyDisk
 
 from sfexit.archive import layout
-from sfexit.errors import DiskTrouble, Interrupted, Paused
+from sfexit.errors import DiskTrouble, Interrupted, Paused, SignInProblem
 from sfexit.export.files import stage
+from sfexit.export.files.stage import Files
 from sfexit.export.plan import Selection
 from sfexit.export.result import ExportResult
 from sfexit.materialize.tree import RECORD, materialize
@@ -197,6 +198,39 @@ def test_36_what_is_gone_or_refused_is_named_and_the_run_goes_on(rig: Rig) -> No
     lines = {line.object: line for line in result.incomplete}
     assert set(lines) == {"Attachment", "ContentVersion", "Document"}
     assert "View All Data" in lines["ContentVersion"].remedy
+
+
+def test_a_file_that_the_org_sends_elsewhere_is_named_and_the_run_goes_on(rig: Rig) -> None:
+    rig.fail("redirect", "blob", path=BODY, nth=2)
+    result = rig.run()
+    assert result.incomplete and result.bag is not None
+    [one] = [one for one in exceptions_of(result.bag.path) if one["kind"] == "refused"]
+    assert one["object"] == "ContentVersion" and "elsewhere" in one["reason"]
+
+
+def test_an_org_that_sends_everything_elsewhere_stops_the_run(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moved(files: Files) -> None:
+        rig.fail("redirect", "limits", times=100)
+        monkeypatch.undo()
+        files._fetch_all()
+
+    monkeypatch.setattr(Files, "_fetch_all", moved)
+    rig.fail("redirect", "blob", path=BODY, nth=2)
+    with pytest.raises(SignInProblem, match="limits elsewhere"):
+        rig.run()
+    assert body_calls(rig)
+
+
+def test_an_org_that_sends_all_files_elsewhere_stops_the_run(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_SENT_AWAY", 5)
+    rig.fail("redirect", "blob", times=10_000)
+    with pytest.raises(SignInProblem, match="elsewhere"):
+        rig.run()
+    assert sum("/sobjects/" in one.path for one in rig.server.requests if one.status == 302) < 40
 
 
 def test_36_a_permission_removed_in_mid_run(make_rig: Any) -> None:

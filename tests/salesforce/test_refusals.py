@@ -11,6 +11,7 @@ from sfexit.errors import (
     OrgLocked,
     OrgRefused,
     QuotaSpent,
+    SentElsewhere,
     SessionLost,
     SfexitError,
     SignInProblem,
@@ -104,9 +105,9 @@ def test_any_answer_has_a_meaning(status: int, body: bytes, wish: str) -> None:
         (403, error("LOGIN_DURING_RESTRICTED_DOMAIN"), SignInProblem),
         (403, error("TXN_SECURITY_NO_ACCESS"), SignInProblem),
         (400, error("TXN_SECURITY_METERING_ERROR"), SignInProblem),
-        (301, b"", SignInProblem),
-        (302, b"", SignInProblem),
-        (307, b"", SignInProblem),
+        (301, b"", SentElsewhere),
+        (302, b"", SentElsewhere),
+        (307, b"", SentElsewhere),
     ],
 )  # fmt: skip
 def test_lasting_refusals(status: int, body: bytes, kind: type[SfexitError]) -> None:

@@ -20,10 +20,10 @@ from sfexit.archive.bodies import StoredBody
 from sfexit.archive.ledger import LedgerLine
 from sfexit.archive.stored_rows import PageDamaged, column_values, mentions
 from sfexit.catalog import Description
-from sfexit.errors import Interrupted, QuotaSpent, Transient
+from sfexit.errors import Interrupted, QuotaSpent, SentElsewhere, Transient
 from sfexit.export import quota
 from sfexit.export.files import index, telling, unlisted
-from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, Fetcher, Outcome
+from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, REFUSED, Fetcher, Outcome
 from sfexit.export.files.held import Held
 from sfexit.export.files.listing import COPIES, OWN, TURNS, Body, Recipe, recipe
 from sfexit.export.files.settling import Settler
@@ -35,6 +35,7 @@ _FETCHING = 12  # threads; as many as the client allows ask at once
 _READ_AT_ONCE = 2
 _COUNTED = 100_000  # files that are counted one by one where it helps, in some ten seconds
 _IMAGES = 500  # the last ones that were begun: more than can be under way
+_SENT_AWAY = 100  # files for which the org names another address: more are no exception
 _COPIES = 3  # records that show an image by copied text, and are asked for it in vain
 
 
@@ -58,6 +59,7 @@ class Files(Stage):
         self._fetcher = Fetcher(means)
         self._turns = {OWN}  # in which there is something left to ask for
         self._begun = False
+        self._sent_away = 0
         self._unreadable = False
         self._unread = False  # bodies of an earlier run of this export are not read again yet
         # Fields of an object's pages, and what they tell of files.
@@ -300,6 +302,12 @@ class Files(Stage):
         except Transient as fault:
             self._insist_on_org(fault)
             return Outcome(body, None, FAULT, fault.message)
+        except SentElsewhere as refusal:
+            self._insist_on_org(refusal)  # which may send everything elsewhere
+            self._sent_away += 1
+            if self._sent_away > _SENT_AWAY:
+                raise
+            return Outcome(body, None, REFUSED, refusal.message)
 
     # ---- reading back ------------------------------------------------------------------------
 
