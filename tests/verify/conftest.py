@@ -75,7 +75,9 @@ def refreshed(tmp_path_factory: pytest.TempPathFactory) -> Made:
     """A home with three bags, two of them made by a refresh. The newest is meant."""
     place = tmp_path_factory.mktemp("refreshed")
     key, clock = signing.load_or_create(place / "key"), Clock()
-    objects = [one for one in standard_objects() if one.name in OBJECTS]
+    # Encrypted text, of which this org cannot tell whether it comes masked, is always read whole.
+    secret = {"Secret_Code__c"}
+    objects = [one.without(secret) for one in standard_objects() if one.name in OBJECTS]
     org = SimulatedOrg(
         seed=11, rows=ROWS, bulk_page_rows=100, objects=objects, clock=clock,
         session_seconds=10**9,
