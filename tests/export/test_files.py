@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from rig import Rig, ledger_of, no_parts, problems_of_bag
-from test_disk import FaultyDisk
+from test_disk import FaultyDisk, Meddler
 
 from sfexit.archive import layout
 from sfexit.errors import DiskTrouble, Interrupted, Paused, SignInProblem
@@ -319,6 +319,18 @@ def test_37_a_run_goes_on_with_what_another_left_of_a_large_body(rig: Rig) -> No
 def test_37_a_web_page_is_no_file(rig: Rig) -> None:
     rig.fail("html", "blob", nth=7, times=3)
     rig.fail("html", "image", nth=7, times=3)
+    check_files(rig, rig.run())
+
+
+def test_37_web_pages_in_place_of_everything_are_no_missing_files(rig: Rig) -> None:
+    """An org that is being maintained: the run waits for it, and nothing is sealed without files."""
+    rig.notes = Meddler("Fetching files", lambda: rig.fail("html", "*", nth=9, times=None))
+    with pytest.raises(Paused, match="does not answer any more"):
+        rig.run()
+    # Found out by the first that fails, and not when all of them have been tried.
+    assert len(body_calls(rig)) < sum(1 for _ in rig.org.body_truth()) / 2
+    assert not list(rig.root.glob("bags/*"))
+    rig.plan.clear()
     check_files(rig, rig.run())
 
 

@@ -103,8 +103,8 @@ class Fetcher:
     def fetch(self, body: Body) -> Outcome:
         """Bring one body into the bag, or say why not.
 
-        What is published is durable only after `bodies.make_durable`. Raises Paused, SignInProblem,
-        Interrupted, and what else stops a run.
+        What is published is durable only after `bodies.make_durable`. Raises Transient where the
+        org's answers are of no use, Paused, SignInProblem, Interrupted, and what else stops a run.
         """
         hopeless = self._refusals.hopeless(body)
         if hopeless:
@@ -119,8 +119,6 @@ class Fetcher:
             outcome = Outcome(body, None, _kind(refusal, body), str(refusal))
         except UsageProblem as problem:
             outcome = Outcome(body, None, REFUSED, problem.message)
-        except DamagedAnswer as fault:
-            outcome = Outcome(body, None, FAULT, fault.message)
         self._refusals.note(outcome)
         return outcome
 
