@@ -323,7 +323,7 @@ def test_37_a_web_page_is_no_file(rig: Rig) -> None:
 
 
 def test_37_web_pages_in_place_of_everything_are_no_missing_files(rig: Rig) -> None:
-    """An org that is being maintained: the run waits for it, and nothing is sealed without files."""
+    """An org under maintenance: the run waits for it, and nothing is sealed without files."""
     rig.notes = Meddler("Fetching files", lambda: rig.fail("html", "*", nth=9, times=None))
     with pytest.raises(Paused, match="does not answer any more"):
         rig.run()
