@@ -114,6 +114,7 @@ def test_every_place_of_an_image_that_nobody_gives_is_named(make_rig: Any) -> No
     assert result.bag is not None
     line = ledger_of(result.bag.path)[NAME]
     assert result.incomplete and "not found" in line.reason
+    assert "open its record and see whether it shows" in line.remedy
     insist_on_intact(rig)
 
 

@@ -49,6 +49,8 @@ _WORDS = {
     LEFT_OUT: "{n} were left out by --no-files",
 }
 _REMEDIES = {
+    GONE: f"{plan.RUN_AGAIN}; what is not found then either is not in the org any more (an image: "
+    "open its record and see whether it shows; take it out of the text where it does not)",
     FORBIDDEN: "give the exporting user View All Data and Query All Files (Modify All Data for "
     "private attachments)",
     LEFT_OUT: "export again without --no-files",
