@@ -7,7 +7,6 @@ journal knows is not asked for again.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,14 +17,15 @@ from typing import Any
 from sfexit.archive import bodies, layout, sealing
 from sfexit.archive.bodies import StoredBody
 from sfexit.archive.ledger import LedgerLine
-from sfexit.archive.stored_rows import PageDamaged, column_values, mentions
+from sfexit.archive.stored_rows import PageDamaged
 from sfexit.catalog import Description
 from sfexit.errors import Interrupted, QuotaSpent, SentElsewhere, Transient
 from sfexit.export import quota
 from sfexit.export.files import index, telling, unlisted
 from sfexit.export.files.fetching import DELETED, FAULT, LEFT_OUT, REFUSED, Fetcher, Outcome
 from sfexit.export.files.held import Held
-from sfexit.export.files.listing import COPIES, OWN, TURNS, Body, Recipe, recipe
+from sfexit.export.files.listing import COPIES, OWN, TURNS, Body
+from sfexit.export.files.named import Named
 from sfexit.export.files.settling import Settler
 from sfexit.export.files.telling import Counts
 from sfexit.export.means import Means
@@ -53,6 +53,7 @@ class Files(Stage):
         `sees_all` whether this user has the permission to see all files."""
         super().__init__(means)
         self._describe = describe
+        self._named = Named(means, describe)
         self._held = held
         self._sees_all = sees_all
         self._unlisted = 0  # documents that other records name and no list shows
@@ -60,51 +61,12 @@ class Files(Stage):
         self._turns = {OWN}  # in which there is something left to ask for
         self._begun = False
         self._sent_away = 0
-        self._unreadable = False
         self._unread = False  # bodies of an earlier run of this export are not read again yet
-        # Fields of an object's pages, and what they tell of files.
-        self._known: dict[str, tuple[str, Recipe | None]] = {}
         self.counts: dict[str, Counts] = {}
         self.lines = 0
         self.fetched = 0
         self.bytes = 0  # of those
         self.taken_over = 0
-
-    # ---- which there are ---------------------------------------------------------------------
-
-    def _recipes(self) -> list[Recipe]:
-        """Of the objects that have rows in the bag, in the order of reading."""
-        found = []
-        for row in self.means.journal.rows(
-            "SELECT name, fields FROM object o WHERE EXISTS (SELECT 1 FROM page p WHERE "
-            "p.object = o.name AND p.reading = o.reading) ORDER BY position"
-        ):
-            known = self._known.get(row["name"])
-            if known is None or known[0] != row["fields"]:
-                description = self._describe(row["name"])
-                one = recipe(description, json.loads(row["fields"]))
-                known = (row["fields"], one)
-                self._known[row["name"]] = known
-            if known[1] is not None:
-                found.append(known[1])
-        return found
-
-    def listed(self, *, images: bool = False) -> Iterator[Body]:
-        """Every body that the archived rows name, by object, page and row; or images alone."""
-        for one in self._recipes():
-            if images:
-                one = replace(one, blobs=(), photo=False, banner=False)
-            if not one.blobs and not one.marks:
-                continue
-            for page in self.means.journal.pages(one.object):
-                path = layout.within(self.means.bag, page["path"])
-                try:
-                    if one.marks and not any(mentions(path, mark) for mark in one.marks):
-                        continue
-                    for row in column_values(path, one.columns):
-                        yield from one.bodies(row)
-                except PageDamaged:
-                    self._unreadable = True  # the reading back finds the page; then all again
 
     # ---- fetching ----------------------------------------------------------------------------
 
@@ -117,7 +79,7 @@ class Files(Stage):
             self.means.journal.record("bodies_again")
 
     def take(self) -> None:
-        self._unreadable = False
+        self._named.unreadable = False
         self.means.tally.phase("Fetching files")
         self.means.tally.files_planned(*self._planned())
         before = bool(self.means.journal.rows("SELECT 1 FROM body LIMIT 1"))
@@ -125,29 +87,20 @@ class Files(Stage):
             self._fetch_all()
         except QuotaSpent as spent:
             raise QuotaSpent(f"{spent.message} {self._so_far()}") from spent
-        if self._unreadable:
+        if self._named.unreadable:
             self.means.journal.record("bodies_again")  # a damaged row may have named anything
         elif before:
             self._forget_strays()
         try:
             self._unlisted = unlisted.look(self.means, self._describe)
         except PageDamaged:
-            self._unreadable = True
+            self._named.unreadable = True
         self._publish_index()
-
-    def _about_how_many(self) -> int:
-        """Rows of objects with a file in each; files that were fetched before are among them."""
-        total = 0
-        for one in self._recipes():
-            if one.blobs:
-                pages = self.means.journal.pages(one.object)
-                total += sum(page["rows"] for page in pages) * len(one.blobs)
-        return total
 
     def _planned(self) -> tuple[int, str]:
         """About how many files there are, and what those cost that are not here."""
-        total = self._about_how_many()
-        here = self._here([one.object for one in self._recipes() if one.blobs])
+        total = self._named.about()
+        here = self._here([one.object for one in self._named.recipes() if one.blobs])
         if self._held is not None:  # most are taken over, without a call
             here = total - self._new() if total <= _COUNTED else max(here, self._held.files)
         if total <= here or not self.means.selection.files:
@@ -166,12 +119,12 @@ class Files(Stage):
         return sum(
             not (body.reference or body.elsewhere or self._is_known(body))
             and (held is None or not held.fits(body))
-            for body in self.listed()
+            for body in self._named.bodies()
         )
 
     def _on_top(self) -> str:
         """Pictures are known only when the rows are read."""
-        some = any(one.rich or one.photo for one in self._recipes())
+        some = any(one.rich or one.photo for one in self._named.recipes())
         return " (images in rich text and photos come on top)" if some else ""
 
     def _cost(self, files: int) -> quota.QuotaRow | None:
@@ -188,9 +141,9 @@ class Files(Stage):
         return sum(row["n"] for row in rows if not objects or row["object"] in objects)
 
     def _so_far(self) -> str:
-        here, total, on_top = self._here(), self._about_how_many(), self._on_top()
+        here, total, on_top = self._here(), self._named.about(), self._on_top()
         if total <= _COUNTED:
-            total = sum(1 for body in self.listed() if not body.elsewhere)
+            total = sum(1 for body in self._named.bodies() if not body.elsewhere)
             on_top = ""  # images are among them
         total = max(total, here)
         row = self._cost(total - here)
@@ -247,7 +200,7 @@ class Files(Stage):
         fresh = not journal.rows(any_known)
         first = turn == OWN and not self._begun
         self._begun = True
-        for body in self.listed(images=not first):
+        for body in self._named.bodies(images=not first):
             if body.elsewhere:
                 continue
             if body.turn != turn:
@@ -329,7 +282,7 @@ class Files(Stage):
         for body in lost:
             self.means.tally.note(f"{body.path} was changed or removed; it is fetched again")
         self._drop(lost)
-        return not lost and not self._unreadable
+        return not lost and not self._named.unreadable
 
     def _drop(self, lost: list[StoredBody]) -> None:
         if not lost:
@@ -342,7 +295,7 @@ class Files(Stage):
         """Bodies of rows that are not in the bag any more, since the object was read again."""
         found = index.Found(self.means.home.work)
         try:
-            for body in self.listed():
+            for body in self._named.bodies():
                 if not body.elsewhere:
                     found.add(body.key)
             strays = [one for one in bodies.stored(self.means.journal) if not found.has(one.key)]
@@ -367,7 +320,7 @@ class Files(Stage):
         )
 
     def _indexed(self) -> Iterator[tuple[Body, StoredBody]]:
-        for body in self.listed():
+        for body in self._named.bodies():
             counts = self.counts.setdefault(body.object, Counts())
             counts.listed += 1
             found = None if body.elsewhere else bodies.find(self.means.journal, body.key)
@@ -393,7 +346,7 @@ class Files(Stage):
 
     def _absent_images(self) -> Iterator[tuple[Body, dict[str, Any]]]:
         """Every place of an image that the org did not give, and what is told of it."""
-        for body in self.listed(images=True):
+        for body in self._named.bodies(images=True):
             if bodies.find(self.means.journal, body.key):
                 continue
             told = index.told_of_image(self.means.journal, body)
@@ -403,10 +356,10 @@ class Files(Stage):
                 yield body, told
 
     def _elsewhere(self) -> Iterator[Body]:
-        return (body for body in self.listed() if body.elsewhere)
+        return (body for body in self._named.bodies() if body.elsewhere)
 
     def ledger(self, lines: tuple[LedgerLine, ...]) -> tuple[LedgerLine, ...]:
-        recipes = {one.object: one for one in self._recipes()}
+        recipes = {one.object: one for one in self._named.recipes()}
         told = []
         for line in lines:
             counts = self.counts.get(line.object)
