@@ -3,6 +3,7 @@
 SfexitError
 ├── UsageProblem          the command line, a setting or a name is wrong      → exit 2
 ├── SignInProblem         no usable session, or a permission is missing       → exit 4
+│   ├── SentElsewhere     the org names another address, where no session goes
 │   ├── OrgLocked         the org itself is locked, closed or suspended, in its own words
 │   └── SessionLost       the session ended in mid-run and cannot be renewed  → exit 4, resumable
 ├── Blocked               a check before the start said no; nothing changed   → exit 5
