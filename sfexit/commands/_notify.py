@@ -83,7 +83,7 @@ def _in_time(act: Callable[[], None]) -> None:
     def attempt() -> None:
         try:
             act()
-        except Exception as error:
+        except Exception as error:  # whatever it is: raised again by the one who waits
             failed.append(error)
 
     thread = threading.Thread(target=attempt, name="notice", daemon=True)

@@ -32,6 +32,10 @@ MARK = ".sfexit-tree.json"
 _LOOKUP = ".sfexit-tree.db"
 _PART = ".sfexit-part"
 _EXAMPLES = 20
+_COLUMNS = {
+    "object", "path", "bytes", "sha256", "title", "parent_id", "version_number", "is_latest",
+    "content_type",
+}  # fmt: skip
 RECORD, FOLDER = "record", "folder"
 _NAMES = ("Name", "Title", "Subject", "CaseNumber", "DeveloperName", "MasterLabel")
 _TABLES = """
@@ -153,11 +157,12 @@ def _index(bag: Path) -> Iterator[dict[str, str]]:
     csv.field_size_limit(2**31 - 1)
     try:
         with gzip.open(bag / layout.FILES_INDEX, "rt", encoding="utf-8", newline="") as handle:
-            yield from csv.DictReader(handle)
-    except (OSError, EOFError, csv.Error, UnicodeDecodeError) as error:
-        raise ArchiveProblem(
-            f"{bag / layout.FILES_INDEX} is damaged: verify the archive"
-        ) from error
+            for line in csv.DictReader(handle, restval=""):
+                if not line.keys() >= _COLUMNS or not line["bytes"].isdecimal():
+                    raise ValueError("no line of an index")
+                yield line
+    except (OSError, EOFError, csv.Error, ValueError) as error:
+        raise _damaged(bag / layout.FILES_INDEX) from error
 
 
 def _damaged(path: Path) -> ArchiveProblem:
@@ -169,9 +174,7 @@ def _resources(bag: Path) -> dict[str, dict[str, Any]]:
         package = json.loads((bag / layout.DATAPACKAGE).read_bytes())
         return {one["title"]: one for one in package["resources"] if "title" in one}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ArchiveProblem(
-            f"{bag / layout.DATAPACKAGE} is damaged: verify the archive"
-        ) from error
+        raise _damaged(bag / layout.DATAPACKAGE) from error
 
 
 def _rows(bag: Path, resource: dict[str, Any] | None, *columns: str) -> Iterator[tuple[str, ...]]:

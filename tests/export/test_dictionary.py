@@ -211,6 +211,14 @@ def test_a_picklist_says_what_its_values_depend_on():
 META = 'xmlns="http://soap.sforce.com/2006/04/metadata"'
 
 
+def packed(path: Path, files: dict[str, str]) -> Path:
+    """A ZIP of the metadata with these files."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return path
+
+
 def test_what_the_metadata_say_in_their_odder_forms(tmp_path: Path):
     """Shared sets with and without their ending, packaged objects, nouns with cases."""
     files = {
@@ -233,11 +241,7 @@ def test_what_the_metadata_say_in_their_odder_forms(tmp_path: Path):
         "</caseValues></fields><nameFieldLabel>Nom</nameFieldLabel><recordTypes><label>Grosse"
         "</label><name>Big</name></recordTypes></CustomObjectTranslation>",
     }  # fmt: skip
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    found = read_meanings([path])
+    found = read_meanings([packed(tmp_path / "a.zip", files)])
     heat = found["Deal__c", "Heat__c"]
     assert heat.inactive == {"Tepid": "Lukewarm"}
     assert dict(heat.values) == {"pt_BR": {"Hot": "Quente"}}
@@ -264,11 +268,7 @@ def test_the_values_that_a_record_type_allows(tmp_path: Path):
         "Person</fullName><picklistValues><picklist>Industry</picklist><values><fullName>Arts"
         "</fullName></values></picklistValues></recordTypes></CustomObject>",
     }  # fmt: skip
-    path = tmp_path / "a.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name, content)
-    found = read_meanings([path])
+    found = read_meanings([packed(tmp_path / "a.zip", files)])
     assert found["Opportunity", "Type"].allowed == {"Big": "New / old (default), 50%"}
     assert found["Opportunity", "Heat__c"].allowed == {"Big": ""}
     assert found["Opportunity", "StageName"].allowed == {"Big": "Closed Won"}

@@ -16,7 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sfexit.errors import Blocked, DiskTrouble
+from sfexit.archive import layout
+from sfexit.errors import ArchiveProblem, Blocked, DiskTrouble
 from sfexit.materialize import tree as trees
 from sfexit.materialize.names import MOST_BYTES, folded, safe_name
 from sfexit.materialize.tree import FOLDER, RECORD, materialize
@@ -254,6 +255,18 @@ def test_a_damaged_file_of_the_archive_is_named_and_the_others_are_made(
     again = materialize(home, tmp_path / "tree", by=RECORD, link=link)
     assert (again.made, again.damaged) == (2, 0)
     assert tree_of(tmp_path / "tree") == expected
+
+
+@pytest.mark.parametrize(("old", "new"), [("sha256", "digest"), ('"13"', '"x"'), ("\n", "\n,,,")])
+def test_an_index_that_is_none_is_one_sentence(old: str, new: str, tmp_path: Path) -> None:
+    home = make_bag(tmp_path)
+    index = home / "bags/0001" / layout.FILES_INDEX
+    text = gzip.decompress(index.read_bytes()).decode()
+    assert old in text
+    index.chmod(0o600)
+    index.write_bytes(gzip.compress(text.replace(old, new).encode()))
+    with pytest.raises(ArchiveProblem, match="is damaged: verify the archive"):
+        materialize(home, tmp_path / "tree", by=RECORD)
 
 
 def full(*_: object, **__: object) -> None:
